@@ -1,0 +1,3 @@
+module github.com/jobpilot/jobpilot/pkg
+
+go 1.26

@@ -1,0 +1,7 @@
+module github.com/jobpilot/jobpilot/tools
+
+go 1.26
+
+require github.com/jobpilot/jobpilot/pkg v0.0.0
+
+replace github.com/jobpilot/jobpilot/pkg => ../pkg
