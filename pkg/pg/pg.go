@@ -127,3 +127,31 @@ func LimitRole(role string) string {
 		"ALTER ROLE " + r + " SET lock_timeout = '5s'; " +
 		"ALTER ROLE " + r + " SET idle_in_transaction_session_timeout = '10s'"
 }
+
+// GrantService returns the statements that let a service's role use the tables,
+// sequences and functions of schema, those made later by the same owner too: it
+// reads and writes rows and changes no definition. Tables named audit_… it may
+// only read; they are written by functions of their own. For whoever runs
+// migrations (tools/migrate, testkit), after them; repeating it changes nothing.
+func GrantService(schema, role string) string {
+	return strings.NewReplacer(
+		"{schema}", pgx.Identifier{schema}.Sanitize(), "{role}", pgx.Identifier{role}.Sanitize(),
+		"{schema_text}", quoteText(schema), "{role_text}", quoteText(role),
+	).Replace(`
+		GRANT USAGE ON SCHEMA {schema} TO {role};
+		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+		GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role};
+		DO $grant$
+		DECLARE t regclass;
+		BEGIN
+			FOR t IN SELECT oid FROM pg_class
+				WHERE relnamespace = {schema_text}::regnamespace AND relkind IN ('r', 'p') AND starts_with(relname, 'audit_')
+			LOOP
+				EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', t, {role_text});
+			END LOOP;
+		END
+		$grant$`)
+}
+
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
