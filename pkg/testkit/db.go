@@ -55,18 +55,19 @@ func database(t testing.TB, migrate func(context.Context, *pgx.Conn) error) *pgx
 
 	name := unique() // of the schema, the role and its password
 	adminPool := admin(t)
+	cfg := adminPool.Config().ConnConfig.Copy()
 	ident := pgx.Identifier{name}.Sanitize()
 	_, err := adminPool.Exec(ctx, fmt.Sprintf(`
 		CREATE SCHEMA %[1]s;
 		CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s';
+		GRANT CONNECT ON DATABASE %[3]s TO %[1]s;
 		ALTER ROLE %[1]s SET search_path = %[1]s, common;
-		%[3]s`, ident, name, pg.LimitRole(name)))
+		%[4]s`, ident, name, pgx.Identifier{cfg.Database}.Sanitize(), pg.LimitRole(name)))
 	if err != nil {
 		t.Fatalf("create schema and role for the test: %v", err)
 	}
 	t.Cleanup(func() { drop(t, adminPool, name) })
 
-	cfg := adminPool.Config().ConnConfig.Copy()
 	cfg.RuntimeParams["search_path"] = name + ",common"
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
@@ -80,11 +81,10 @@ func database(t testing.TB, migrate func(context.Context, *pgx.Conn) error) *pgx
 		t.Fatalf("grant: %v", err)
 	}
 
-	u, err := url.Parse(Env(t, "DATABASE_URL"))
-	if err != nil {
-		t.Fatalf("DATABASE_URL: %v", err)
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(name, name), Host: Env(t, "PGBOUNCER_ADDR"),
+		Path: "/" + cfg.Database, RawQuery: "sslmode=disable",
 	}
-	u.User = url.UserPassword(name, name)
 	pool, err := pg.Open(context.Background(), u.String(), pg.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -127,9 +127,9 @@ func admin(t testing.TB) *pgxpool.Pool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	pool, err := pg.Open(ctx, Env(t, "DATABASE_ADMIN_URL"), pg.Options{MaxConns: 4})
+	pool, err := pg.Open(ctx, Env(t, "POSTGRES_ADMIN_URL"), pg.Options{MaxConns: 4})
 	if err != nil {
-		t.Fatalf("DATABASE_ADMIN_URL: %v", err)
+		t.Fatalf("POSTGRES_ADMIN_URL: %v", err)
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()

@@ -4,17 +4,17 @@
 // running stack.
 //
 // Servers are found through the variables below, taken from the environment or
-// else from .data/env/test.env and .data/env/servers.env of the checkout, which
-// `make up` writes. A server that does not answer fails the test with the
-// command that starts it; nothing is ever skipped.
+// else from .data/env/test.env of the checkout, which `make up` writes. A server
+// that does not answer fails the test with the command that starts it; nothing
+// is ever skipped.
 //
-//	DATABASE_URL             PgBouncer; tests log in with roles of their own
-//	DATABASE_ADMIN_URL       Postgres itself, as a role that may create roles and schemas
+//	POSTGRES_ADMIN_URL  Postgres itself, as a role that may create roles and schemas
+//	PGBOUNCER_ADDR      host:port that pools connect to; lets every role in
 //	REDIS_URL
-//	RABBITMQ_URL
-//	RABBITMQ_MANAGEMENT_URL  the management API, with a user that may create vhosts
-//	S3_ENDPOINT, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY
-//	MAIL_URL                 web side of the mail catcher (maildev)
+//	RABBITMQ_URL        any vhost of the broker
+//	RABBITMQ_ADMIN_URL  its management API, with a user that may create vhosts
+//	S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY
+//	MAIL_URL            web side of the mail catcher (maildev)
 package testkit
 
 import (
@@ -79,22 +79,21 @@ var envFiles = sync.OnceValues(func() (map[string]string, error) {
 		return nil, err
 	}
 	vars := map[string]string{}
-	for _, name := range []string{"servers.env", "test.env"} {
-		f, err := os.Open(filepath.Join(dir, ".data", "env", name))
-		if os.IsNotExist(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			if name, value, ok := strings.Cut(lines.Text(), "="); ok && !strings.HasPrefix(name, "#") {
-				vars[name] = value
-			}
-		}
-		f.Close()
+	f, err := os.Open(filepath.Join(dir, ".data", "env", "test.env"))
+	if os.IsNotExist(err) {
+		return vars, nil
 	}
-	return vars, nil
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if name, value, ok := strings.Cut(lines.Text(), "="); ok && !strings.HasPrefix(name, "#") {
+			vars[name] = value
+		}
+	}
+	return vars, lines.Err()
 })
 
 // unique is a name that no other test has, on any run: lower case letters and
