@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// instance is one set of services with its names on the data servers.
+type instance struct {
+	name     string // dev or test
+	offset   int    // added to the ports of gateway and services
+	database string
+	vhost    string
+	redisDB  int
+	prefix   string // of the names of its programs
+}
+
+var instances = map[string]instance{
+	"dev":  {name: "dev", database: "jobpilot", vhost: "jobpilot", redisDB: 0},
+	"test": {name: "test", offset: testOffset, database: "jobpilot_test", vhost: "jobpilot-test", redisDB: 1, prefix: "test-"},
+}
+
+func findInstance(name string) (instance, error) {
+	in, ok := instances[name]
+	if !ok {
+		return in, fmt.Errorf("no instance %q; there are dev and test", name)
+	}
+	return in, nil
+}
+
+func (in instance) port(base int) int { return base + in.offset }
+
+// role is the database role of a service: it has DML on the service's schema.
+func (in instance) role(service string) string {
+	return in.database + "_" + strings.ReplaceAll(service, "-", "_")
+}
+
+// owner is the database role that owns the schemas and runs migrations.
+func (in instance) owner() string { return in.database + "_owner" }
+
+func (in instance) envFile(l *layout) string { return l.path("env", in.name+".env") }
+
+func (in instance) serviceEnvFile(l *layout, service string) string {
+	return l.path("env", in.name+"."+service+".env")
+}
+
+// services lists the services whose sources are there, by name.
+func (l *layout) services() ([]string, error) {
+	mains, err := filepath.Glob(l.source("services", "*", "main.go"))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, m := range mains {
+		name := filepath.Base(filepath.Dir(m))
+		if _, ok := servicePorts[name]; !ok {
+			return nil, fmt.Errorf("services/%s has no port; give it one in tools/stack/ports.go", name)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// schemas lists the services that have migrations; "common" is first.
+func (l *layout) schemas() ([]string, error) {
+	entries, err := os.ReadDir(l.source("migrations"))
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"common"}
+	for _, e := range entries {
+		if e.IsDir() && e.Name() != "common" {
+			names = append(names, e.Name())
+		}
+	}
+	sort.Strings(names[1:])
+	return names, nil
+}
+
+func postgresURL(user, password, address, database string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password), Host: address, Path: "/" + database, RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+// writeEnv writes the instance's environment files. Secrets that are there
+// already are kept; for "dev" the checkout's own .env wins over everything.
+func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]string, error) {
+	old, err := readEnvMap(in.envFile(l))
+	if err != nil {
+		return nil, err
+	}
+	https, http := in.port(portGatewayHTTPS), in.port(portGatewayHTTP)
+	public := fmt.Sprintf("https://localhost:%d", https)
+	auth := "http://" + addr(in.port(servicePorts["auth"]))
+	rabbitPassword := keep(old, "RABBITMQ_PASSWORD", password)
+	c := checks{secrets}
+	vars := []envVar{
+		{"ENVIRONMENT", in.name},
+		{"LOG_LEVEL", "info"},
+		{"PUBLIC_URL", public},
+		{"TOKEN_ISSUER", public},
+		{"CORS_ORIGINS", fmt.Sprintf("http://localhost:3000,%s,http://localhost:%d", public, http)},
+		{"AUTH_URL", auth},
+		{"JWKS_URL", auth + "/.well-known/jwks.json"},
+
+		{"REDIS_URL", fmt.Sprintf("redis://:%s@%s/%d", secrets["REDIS_PASSWORD"], addr(portRedis), in.redisDB)},
+		{"RABBITMQ_PASSWORD", rabbitPassword},
+		{"RABBITMQ_URL", c.rabbitURL(in.vhost, in.vhost, rabbitPassword)},
+		{"SEARCH_URL", "http://" + addr(portSearch)},
+		{"SMTP_URL", "smtp://" + addr(portSMTP)},
+		{"MAIL_FROM", "JobPilot <no-reply@jobpilot.localhost>"},
+		{"S3_ENDPOINT", "http://" + addr(portS3)},
+		{"S3_REGION", s3Region},
+		{"S3_ACCESS_KEY_ID", secrets["S3_ACCESS_KEY_ID"]},
+		{"S3_SECRET_ACCESS_KEY", secrets["S3_SECRET_ACCESS_KEY"]},
+	}
+	for _, kind := range bucketKinds {
+		vars = append(vars, envVar{"S3_BUCKET_" + strings.ToUpper(strings.ReplaceAll(kind, "-", "_")), bucketName(kind, in.name)})
+	}
+	vars = append(vars,
+		envVar{"SEAL_KEYS", keep(old, "SEAL_KEYS", func() string { return "1:" + key256() })},
+		envVar{"LOOKUP_KEY", keep(old, "LOOKUP_KEY", key256)},
+		envVar{"CURSOR_KEY", keep(old, "CURSOR_KEY", key256)},
+		envVar{"PASSWORD_PEPPER", keep(old, "PASSWORD_PEPPER", key256)},
+		envVar{"MIGRATE_PASSWORD", keep(old, "MIGRATE_PASSWORD", password)},
+		// For the gateway's template.
+		envVar{"GATEWAY_HTTP_ADDR", addr(http)},
+		envVar{"GATEWAY_HTTPS_ADDR", addr(https)},
+		envVar{"TLS_CERT_FILE", l.path("tls", "gateway.pem")},
+		envVar{"TLS_KEY_FILE", l.path("tls", "gateway.key")},
+		envVar{"TLS_CA_FILE", l.path("tls", "ca.pem")},
+		envVar{"GATEWAY_ROOT", l.source("deploy/nginx")},
+	)
+	if in.name == "test" {
+		// What test helpers need beside what services get.
+		vars = append(vars,
+			envVar{"POSTGRES_ADMIN_URL", c.adminURL(in.database)},
+			envVar{"POSTGRES_ADDR", addr(portPostgres)},
+			envVar{"PGBOUNCER_ADDR", addr(portPgBouncer)},
+			envVar{"RABBITMQ_ADMIN_URL", c.rabbitAdmin()},
+			envVar{"MAIL_URL", "http://" + addr(portMailWeb)},
+			envVar{"GATEWAY_URL", public},
+			envVar{"GATEWAY_PLAIN_URL", "http://" + addr(http)},
+			envVar{"JOBPILOT_STACK", l.path("bin", "stack")},
+		)
+	}
+	services, err := l.schemas()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range services[1:] {
+		if err := in.writeServiceEnv(l, s); err != nil {
+			return nil, err
+		}
+	}
+	if in.name == "dev" {
+		own, err := readEnv(l.source(".env"))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		vars = append(vars, own...)
+	}
+	if _, err := l.write(0o600, formatEnv("The environment of the services of instance "+in.name+", made by tools/stack.", vars), "env", in.name+".env"); err != nil {
+		return nil, err
+	}
+	env := make(map[string]string, len(vars))
+	for _, v := range vars {
+		env[v.Name] = v.Value
+	}
+	return env, nil
+}
+
+// writeServiceEnv writes what differs from service to service. A service key,
+// once issued, stays.
+func (in instance) writeServiceEnv(l *layout, service string) error {
+	old, err := readEnvMap(in.serviceEnvFile(l, service))
+	if err != nil {
+		return err
+	}
+	pw := keep(old, "DATABASE_PASSWORD", password)
+	database := postgresURL(in.role(service), pw, addr(portPgBouncer), in.database)
+	vars := []envVar{
+		{"DATABASE_PASSWORD", pw},
+		{"DATABASE_URL", database},
+		{"DATABASE_READ_URL", database},
+	}
+	if base, ok := servicePorts[service]; ok {
+		vars = append(vars,
+			envVar{"HTTP_ADDR", addr(in.port(base))},
+			envVar{"ADMIN_ADDR", addr(in.port(base + adminOffset))})
+	}
+	if key, ok := old["SERVICE_KEY"]; ok {
+		vars = append(vars, envVar{"SERVICE_KEY", key})
+	}
+	_, err = l.write(0o600, formatEnv("What "+service+" of instance "+in.name+" has beside "+in.name+".env.", vars), "env", in.name+"."+service+".env")
+	return err
+}
+
+// prepare makes the instance's names on the data servers: roles and database,
+// vhost and users, buckets.
+func (in instance) prepare(ctx context.Context, l *layout, c checks, env map[string]string) error {
+	if err := c.prepareDatabase(ctx, l, in, env["MIGRATE_PASSWORD"]); err != nil {
+		return fmt.Errorf("cannot prepare the database %s: %w", in.database, err)
+	}
+	if err := c.prepareVhost(ctx, l, in, env["RABBITMQ_PASSWORD"]); err != nil {
+		return fmt.Errorf("cannot prepare the vhost %s: %w", in.vhost, err)
+	}
+	if err := c.s3Client().makeBuckets(ctx, in.name); err != nil {
+		return fmt.Errorf("cannot prepare the buckets: %w", err)
+	}
+	return nil
+}
