@@ -1,0 +1,146 @@
+// Command gen makes what follows from the contracts: each service's OpenAPI document and access rules,
+// the gateway's routes, event types and queues, and the reference documents.
+//
+//	gen [-root DIR] COMMAND…
+//
+//	bundle     services/*/internal/api/openapi.gen.yaml, and the public form for /docs
+//	codegen    OUT/<service>.yaml, what servers and clients are generated from
+//	lint       print every fault in the contracts
+//	access     services/*/internal/api/access.gen.go
+//	events     services/*/internal/*/events.gen.go and deploy/rabbitmq/topology.gen.json
+//
+// It is run by generate.sh; verify.sh fails when anything in the repository differs from what it makes.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/jobpilot/jobpilot/tools/gen/internal/contract"
+	"github.com/jobpilot/jobpilot/tools/gen/internal/events"
+)
+
+func main() {
+	root := flag.String("root", ".", "the repository's `directory`")
+	out := flag.String("out", "", "`directory` for codegen")
+	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "gen: name what to make: bundle, codegen, lint, access, events")
+		os.Exit(2)
+	}
+	if err := run(*root, *out, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run carries out the commands on the repository below root.
+func run(root, out string, commands []string) error {
+	contracts, err := contract.LoadAll(root)
+	if err != nil {
+		return err
+	}
+	g := generator{root: root, out: out, contracts: contracts}
+	for _, name := range commands {
+		command := map[string]func() error{
+			"bundle":  g.bundle,
+			"codegen": g.codegen,
+			"lint":    g.lint,
+			"access":  g.access,
+			"events":  g.events,
+		}[name]
+		if command == nil {
+			return fmt.Errorf("gen: there is no command %q", name)
+		}
+		if err := command(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type generator struct {
+	root, out string
+	contracts []*contract.Contract
+}
+
+func (g generator) bundle() error {
+	for _, c := range g.contracts {
+		if err := g.write(c.YAML, "services", c.Service, "internal/api/openapi.gen.yaml"); err != nil {
+			return err
+		}
+		if err := g.write(c.PublicYAML, "deploy/nginx/docs/openapi", c.Service+".yaml"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g generator) codegen() error {
+	for _, c := range g.contracts {
+		data, err := c.CodegenYAML()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(g.out, c.Service+".yaml"), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g generator) lint() error {
+	faults := contract.Lint(g.contracts)
+	for _, f := range faults {
+		fmt.Println(f.Error())
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("gen lint: %d faults in the contracts", len(faults))
+	}
+	return nil
+}
+
+func (g generator) access() error {
+	for _, c := range g.contracts {
+		if err := g.write(c.Access, "services", c.Service, "internal/api/access.gen.go"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g generator) events() error {
+	catalogue, err := events.Load(g.root)
+	if err != nil {
+		return err
+	}
+	for _, c := range g.contracts {
+		data, err := catalogue.Go(c.Service)
+		if err != nil {
+			return err
+		}
+		if data == nil {
+			continue
+		}
+		same := func() ([]byte, error) { return data, nil }
+		if err := g.write(same, "services", c.Service, "internal", events.Package(c.Service), "events.gen.go"); err != nil {
+			return err
+		}
+	}
+	return g.write(catalogue.Topology, "deploy/rabbitmq/topology.gen.json")
+}
+
+// write puts what make returns into a file below the root, with the directories it needs.
+func (g generator) write(make func() ([]byte, error), path ...string) error {
+	name := filepath.Join(append([]string{g.root}, path...)...)
+	data, err := make()
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(path...), err)
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, data, 0o644)
+}
