@@ -7,6 +7,7 @@
 //	codegen    OUT/<service>.yaml, what servers and clients are generated from
 //	lint       print every fault in the contracts
 //	access     services/*/internal/api/access.gen.go
+//	gateway    deploy/nginx/templates/*.gen.conf.template
 //	events     services/*/internal/*/events.gen.go and deploy/rabbitmq/topology.gen.json
 //
 // It is run by generate.sh; verify.sh fails when anything in the repository differs from what it makes.
@@ -20,6 +21,7 @@ import (
 
 	"github.com/jobpilot/jobpilot/tools/gen/internal/contract"
 	"github.com/jobpilot/jobpilot/tools/gen/internal/events"
+	"github.com/jobpilot/jobpilot/tools/gen/internal/gateway"
 )
 
 func main() {
@@ -27,7 +29,7 @@ func main() {
 	out := flag.String("out", "", "`directory` for codegen")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "gen: name what to make: bundle, codegen, lint, access, events")
+		fmt.Fprintln(os.Stderr, "gen: name what to make: bundle, codegen, lint, access, gateway, events")
 		os.Exit(2)
 	}
 	if err := run(*root, *out, flag.Args()); err != nil {
@@ -49,6 +51,7 @@ func run(root, out string, commands []string) error {
 			"codegen": g.codegen,
 			"lint":    g.lint,
 			"access":  g.access,
+			"gateway": g.gateway,
 			"events":  g.events,
 		}[name]
 		if command == nil {
@@ -105,6 +108,19 @@ func (g generator) lint() error {
 func (g generator) access() error {
 	for _, c := range g.contracts {
 		if err := g.write(c.Access, "services", c.Service, "internal/api/access.gen.go"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g generator) gateway() error {
+	for name, make := range map[string]func([]*contract.Contract) ([]byte, error){
+		"operations": gateway.Operations,
+		"routes":     gateway.Locations,
+	} {
+		err := g.write(func() ([]byte, error) { return make(g.contracts) }, gateway.Dir, name+".gen.conf.template")
+		if err != nil {
 			return err
 		}
 	}
