@@ -1,0 +1,81 @@
+package testkit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Eventually asks until the answer is true, and fails the test when it is not
+// within ten seconds. It is the one place where tests wait for something that
+// cannot tell them.
+func Eventually(t testing.TB, what string, ask func() bool) {
+	t.Helper()
+	const limit = 10 * time.Second
+	deadline := time.Now().Add(limit)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		if ask() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+		time.Sleep(pause)
+	}
+}
+
+// Seed of this test's random choices. It is TEST_SEED if that is set, and shown
+// when the test fails, so that a failure can be had again.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if s := os.Getenv("TEST_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatalf("TEST_SEED: %v", err)
+		}
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("to repeat: TEST_SEED=%d go test -run '^%s$'", seed, t.Name())
+		}
+	})
+	return seed
+}
+
+// Rand is a generator seeded with [Seed].
+func Rand(t testing.TB) *rand.Rand {
+	t.Helper()
+	return rand.New(rand.NewPCG(Seed(t), 0))
+}
+
+// Clock is a time that only the test moves. Its method Now is given to whatever
+// asks for the time.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock starts at now, to the microsecond, as Postgres keeps times.
+func NewClock(now time.Time) *Clock { return &Clock{now: now.UTC().Truncate(time.Microsecond)} }
+
+// Now is the clock's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock on by d.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d < 0 {
+		panic(fmt.Sprintf("testkit: a clock does not go back (%v)", d))
+	}
+	c.now = c.now.Add(d)
+}
