@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/jobpilot/jobpilot/pkg/pg"
 )
 
 // connect opens a superuser's connection and passes it to f.
@@ -111,10 +114,10 @@ func (c checks) prepareDatabase(ctx context.Context, l *layout, in instance, own
 				continue
 			}
 			role := pgx.Identifier{r.role}.Sanitize()
-			schema := pgx.Identifier{r.service}.Sanitize()
+			schema := pgx.Identifier{strings.ReplaceAll(r.service, "-", "_")}.Sanitize()
 			// The owner is no superuser: what only one may do is done here.
 			if _, err := conn.Exec(ctx, "GRANT CONNECT ON DATABASE "+database+" TO "+role+
-				"; ALTER ROLE "+role+" IN DATABASE "+database+" SET search_path = "+schema+", common"); err != nil {
+				"; ALTER ROLE "+role+" IN DATABASE "+database+" SET search_path = "+schema+", common; "+pg.LimitRole(r.role)); err != nil {
 				return err
 			}
 		}
@@ -141,4 +144,3 @@ func (c checks) ensurePassword(ctx context.Context, admin *pgx.Conn, role, passw
 func (in instance) migrateURL(ownerPassword string) string {
 	return postgresURL(in.owner(), ownerPassword, addr(portPostgres), in.database)
 }
-

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -95,8 +94,9 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 	if err != nil {
 		return nil, err
 	}
-	https, http := in.port(portGatewayHTTPS), in.port(portGatewayHTTP)
-	public := fmt.Sprintf("https://localhost:%d", https)
+	public := fmt.Sprintf("https://localhost:%d", in.port(portGatewayHTTPS))
+	plain := fmt.Sprintf("http://localhost:%d", in.port(portGatewayHTTP))
+	origins := strings.Join([]string{"http://localhost:3000", public, plain}, ",")
 	auth := "http://" + addr(in.port(servicePorts["auth"]))
 	rabbitPassword := keep(old, "RABBITMQ_PASSWORD", password)
 	c := checks{secrets}
@@ -105,7 +105,7 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 		{"LOG_LEVEL", "info"},
 		{"PUBLIC_URL", public},
 		{"TOKEN_ISSUER", public},
-		{"CORS_ORIGINS", fmt.Sprintf("http://localhost:3000,%s,http://localhost:%d", public, http)},
+		{"CORS_ORIGINS", origins},
 		{"AUTH_URL", auth},
 		{"JWKS_URL", auth + "/.well-known/jwks.json"},
 
@@ -129,13 +129,6 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 		envVar{"CURSOR_KEY", keep(old, "CURSOR_KEY", key256)},
 		envVar{"PASSWORD_PEPPER", keep(old, "PASSWORD_PEPPER", key256)},
 		envVar{"MIGRATE_PASSWORD", keep(old, "MIGRATE_PASSWORD", password)},
-		// For the gateway's template.
-		envVar{"GATEWAY_HTTP_ADDR", addr(http)},
-		envVar{"GATEWAY_HTTPS_ADDR", addr(https)},
-		envVar{"TLS_CERT_FILE", l.path("tls", "gateway.pem")},
-		envVar{"TLS_KEY_FILE", l.path("tls", "gateway.key")},
-		envVar{"TLS_CA_FILE", l.path("tls", "ca.pem")},
-		envVar{"GATEWAY_ROOT", l.source("deploy/nginx")},
 	)
 	if in.name == "test" {
 		// What test helpers need beside what services get.
@@ -146,7 +139,8 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 			envVar{"RABBITMQ_ADMIN_URL", c.rabbitAdmin()},
 			envVar{"MAIL_URL", "http://" + addr(portMailWeb)},
 			envVar{"GATEWAY_URL", public},
-			envVar{"GATEWAY_PLAIN_URL", "http://" + addr(http)},
+			envVar{"GATEWAY_PLAIN_URL", plain},
+			envVar{"TLS_CA_FILE", l.path("tls", "ca.pem")},
 			envVar{"JOBPILOT_STACK", l.path("bin", "stack")},
 		)
 	}
@@ -165,6 +159,9 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 			return nil, err
 		}
 		vars = append(vars, own...)
+	}
+	if _, err := l.write(0o600, formatEnv("The gateway of instance "+in.name+"; the rest is in deploy/nginx/gateway.env.", in.gatewayEnv(l, origins)), "env", in.name+".gateway.env"); err != nil {
+		return nil, err
 	}
 	if _, err := l.write(0o600, formatEnv("The environment of the services of instance "+in.name+", made by tools/stack.", vars), "env", in.name+".env"); err != nil {
 		return nil, err
@@ -200,19 +197,4 @@ func (in instance) writeServiceEnv(l *layout, service string) error {
 	}
 	_, err = l.write(0o600, formatEnv("What "+service+" of instance "+in.name+" has beside "+in.name+".env.", vars), "env", in.name+"."+service+".env")
 	return err
-}
-
-// prepare makes the instance's names on the data servers: roles and database,
-// vhost and users, buckets.
-func (in instance) prepare(ctx context.Context, l *layout, c checks, env map[string]string) error {
-	if err := c.prepareDatabase(ctx, l, in, env["MIGRATE_PASSWORD"]); err != nil {
-		return fmt.Errorf("cannot prepare the database %s: %w", in.database, err)
-	}
-	if err := c.prepareVhost(ctx, l, in, env["RABBITMQ_PASSWORD"]); err != nil {
-		return fmt.Errorf("cannot prepare the vhost %s: %w", in.vhost, err)
-	}
-	if err := c.s3Client().makeBuckets(ctx, in.name); err != nil {
-		return fmt.Errorf("cannot prepare the buckets: %w", err)
-	}
-	return nil
 }

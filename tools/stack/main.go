@@ -10,13 +10,18 @@ import (
 	"syscall"
 )
 
-const usage = `usage: stack COMMAND
+const usage = `usage: stack COMMAND [-instance dev|test] …
 
-  up [-instance dev|test] [-only servers]   install, start, prepare, wait, print URLs
-  down [-instance NAME]                     stop everything, or one instance
-  status                                    what runs
-  env [-instance NAME] [SERVICE]            print the environment of a service
-  install                                   only install and fetch what "up" needs
+  up [-only servers]   install, start, prepare, wait, print URLs
+  down                 stop everything; with -instance only its services
+  status               what runs and whether it answers
+  logs SERVICE         show a program's log and follow it
+  restart SERVICE      rebuild and restart one program
+  dev SERVICE          rebuild and restart a service whenever its files change
+  psql [SERVICE]       a database session as the service's role, or as superuser
+  env [SERVICE]        print the environment, as NAME=value
+  clean [-all]         stop everything and remove the data; -all: the tools too
+  install              only install and fetch what "up" needs
 `
 
 func main() {
@@ -43,11 +48,8 @@ func run(ctx context.Context, args []string) error {
 	if err := os.Setenv("PATH", systemPath(os.Getenv("PATH"))); err != nil {
 		return err
 	}
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
-	name := flags.String("instance", "", "dev or test")
-	only := flags.String("only", "", `"servers" starts no services`)
-	if err := flags.Parse(args); err != nil {
+	o, err := parseOptions(command, args)
+	if err != nil {
 		return err
 	}
 	l, err := openLayout()
@@ -57,11 +59,63 @@ func run(ctx context.Context, args []string) error {
 	s := stack{l: l}
 	switch command {
 	case "up":
-		return s.up(ctx, *name, *only)
+		return s.up(ctx, o.instance, o.only == "servers")
 	case "down":
-		return s.down(*name)
+		if o.named {
+			return s.down(&o.instance)
+		}
+		return s.down(nil)
 	case "install":
-		return s.install()
+		_, err := s.install()
+		return err
+	case "status":
+		return s.status(ctx)
+	case "logs":
+		return s.logs(o.instance, o.service)
+	case "restart":
+		return s.restart(ctx, o.instance, o.service)
+	case "dev":
+		return s.dev(ctx, o.instance, o.service)
+	case "psql":
+		return s.psql(o.instance, o.service)
+	case "env":
+		return s.env(o.instance, o.service)
+	case "clean":
+		return s.clean(o.all)
 	}
 	return fmt.Errorf("no command %q\n%s", command, usage)
+}
+
+// options are what follows a command.
+type options struct {
+	instance instance
+	named    bool // -instance was given
+	only     string
+	all      bool
+	service  string
+}
+
+func parseOptions(command string, args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	name := flags.String("instance", "dev", "dev or test")
+	flags.StringVar(&o.only, "only", "", `"servers" starts no services`)
+	flags.BoolVar(&o.all, "all", false, "remove the downloaded tools too")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	flags.Visit(func(f *flag.Flag) { o.named = o.named || f.Name == "instance" })
+	if o.only != "" && o.only != "servers" {
+		return o, fmt.Errorf("-only %s: there is only \"servers\"", o.only)
+	}
+	var err error
+	if o.instance, err = findInstance(*name); err != nil {
+		return o, err
+	}
+	o.service = flags.Arg(0)
+	if needsService := command == "logs" || command == "restart" || command == "dev"; needsService && o.service == "" {
+		return o, fmt.Errorf("which one? make %s SERVICE=…, by the names of make status", command)
+	}
+	return o, nil
 }

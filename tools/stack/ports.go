@@ -1,5 +1,10 @@
 package main
 
+import (
+	"maps"
+	"slices"
+)
+
 // Every port that this machine's servers listen on, all on 127.0.0.1. This is
 // the one place to change one.
 const (
@@ -36,3 +41,6 @@ var servicePorts = map[string]int{
 	"notification": 8007,
 	"orchestrator": 8008,
 }
+
+// sortedServices are the nine services by name.
+func sortedServices() []string { return slices.Sorted(maps.Keys(servicePorts)) }

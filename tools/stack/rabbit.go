@@ -50,7 +50,7 @@ func callRabbit(ctx context.Context, base, method, path string, in, out any) err
 
 // prepareVhost makes the instance's vhost and its user. The user may declare,
 // write and read there and nowhere else.
-func (c checks) prepareVhost(ctx context.Context, l *layout, in instance, password string) error {
+func (c checks) prepareVhost(ctx context.Context, in instance, password string) error {
 	calls := []struct {
 		path string
 		body any

@@ -5,36 +5,31 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
 	"time"
+
+	"github.com/jobpilot/jobpilot/pkg/rabbit"
 )
 
 // stack is the commands' common ground.
 type stack struct{ l *layout }
 
 // install brings everything that up needs from elsewhere.
-func (s stack) install() error {
+func (s stack) install() (serverTools, error) {
 	if err := s.l.install(); err != nil {
-		return err
+		return serverTools{}, err
 	}
 	if err := s.l.useServerUser(); err != nil {
-		return err
+		return serverTools{}, err
 	}
-	_, err := s.l.fetchServerTools()
-	return err
+	return s.l.fetchServerTools()
 }
 
 // up brings the machine to the wanted state, from whatever state it is in.
-func (s stack) up(ctx context.Context, instanceName, only string) error {
-	if instanceName == "" {
-		instanceName = "dev"
-	}
-	in, err := findInstance(instanceName)
-	if err != nil {
-		return err
-	}
-	if only != "" && only != "servers" {
-		return fmt.Errorf("-only %s: there is only \"servers\"", only)
-	}
+// With serversOnly it stops short of the instance's services.
+func (s stack) up(ctx context.Context, in instance, serversOnly bool) error {
 	start := time.Now()
 	l := s.l
 	if err := l.lock(); err != nil {
@@ -43,37 +38,51 @@ func (s stack) up(ctx context.Context, instanceName, only string) error {
 	if err := l.checkDisk(); err != nil {
 		return err
 	}
-	if err := l.install(); err != nil {
-		return err
-	}
-	if err := l.useServerUser(); err != nil {
-		return err
-	}
-	tools, err := l.fetchServerTools()
+	tools, err := s.install()
 	if err != nil {
 		return err
 	}
-	if err := l.build(); err != nil {
+	packages := []string{"./tools/stack", "./tools/migrate"}
+	if !serversOnly {
+		services, err := l.services()
+		if err != nil {
+			return err
+		}
+		packages = append(packages, servicePackages(services)...)
+	}
+	if err := l.build(packages...); err != nil {
 		return err
 	}
 	c, err := s.startServers(tools)
 	if err != nil {
 		return err
 	}
-	// Both instances' environments and names are made in any case, so that
-	// tests can run beside what a person works with.
-	for _, each := range []instance{instances["dev"], instances["test"]} {
-		env, err := each.writeEnv(l, c.secrets)
-		if err != nil {
+	if err := l.ensureCertificate(time.Now()); err != nil {
+		return err
+	}
+	// Every instance gets its names on the servers, so that tests can run
+	// beside what a person works with.
+	if err := step("preparing databases, queues and buckets", func() error {
+		for _, each := range instances {
+			if err := each.prepare(ctx, l, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	var programs []program
+	if !serversOnly {
+		if err := step("migrating "+in.database, func() error { return in.migrate(ctx, l) }); err != nil {
 			return err
 		}
-		if err := each.prepare(ctx, l, c, env); err != nil {
+		if programs, err = s.startServices(ctx, in); err != nil {
 			return err
 		}
 	}
-	_ = in
-	say("ready in %.1fs", time.Since(start).Seconds())
-	return nil
+	say("ready in %.1fs\n", time.Since(start).Seconds())
+	return printURLs(in, programs)
 }
 
 // startServers writes the data servers' configuration, starts or updates them
@@ -97,15 +106,15 @@ func (s stack) startServers(tools serverTools) (checks, error) {
 		if err := l.killLeftovers(); err != nil {
 			return c, err
 		}
-		if err := checkPorts(programs); err != nil {
-			return c, err
-		}
 		// Services follow when the servers are ready and prepared.
 		for name := range instances {
 			if err := os.RemoveAll(l.path("conf", name+".ini")); err != nil {
 				return c, err
 			}
 		}
+	}
+	if err := checkPorts(notRunning(programs, running)); err != nil {
+		return c, err
 	}
 	if err := l.writePrograms("servers", programs); err != nil {
 		return c, err
@@ -119,25 +128,116 @@ func (s stack) startServers(tools serverTools) (checks, error) {
 		if err != nil {
 			return err
 		}
+		if err := l.startStopped(programs); err != nil {
+			return err
+		}
 		return l.awaitReady(programs)
 	})
 }
 
-// build compiles our own programs; the Go tool does nothing when nothing changed.
-func (l *layout) build() error {
-	packages := []string{"./tools/stack"}
-	return step("building", func() error {
-		cmd := exec.Command("go", append([]string{"build", "-buildvcs=false", "-trimpath", "-o", l.path("bin") + "/"}, packages...)...)
-		cmd.Dir = l.root
-		return l.runLogged("build", cmd)
-	})
+// prepare makes the instance's environment and its names on the data servers:
+// roles and database, vhost, user and queues, buckets.
+func (in instance) prepare(ctx context.Context, l *layout, c checks) error {
+	env, err := in.writeEnv(l, c.secrets)
+	if err != nil {
+		return err
+	}
+	if err := c.prepareDatabase(ctx, l, in, env["MIGRATE_PASSWORD"]); err != nil {
+		return fmt.Errorf("cannot prepare the database %s: %w; read %s", in.database, err, l.path("log", "postgres.log"))
+	}
+	if err := c.prepareVhost(ctx, in, env["RABBITMQ_PASSWORD"]); err != nil {
+		return fmt.Errorf("cannot prepare the vhost %s: %w; read %s", in.vhost, err, l.path("log", "rabbitmq.log"))
+	}
+	if err := declareTopology(ctx, l, env["RABBITMQ_URL"]); err != nil {
+		return err
+	}
+	if err := c.s3Client().makeBuckets(ctx, in.name); err != nil {
+		return fmt.Errorf("cannot prepare the buckets: %w; read %s", err, l.path("log", "s3.log"))
+	}
+	return nil
+}
+
+// topologyFile names the exchanges and queues, made from the event catalogue.
+const topologyFile = "deploy/rabbitmq/topology.gen.json"
+
+func readTopology(l *layout) (*rabbit.Topology, error) {
+	b, err := os.ReadFile(l.source(topologyFile))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the queues: %w; run make generate", err)
+	}
+	return rabbit.ParseTopology(b)
+}
+
+// declareTopology makes the queues before anybody publishes, so that what is
+// sent before its consumer first starts is kept.
+func declareTopology(ctx context.Context, l *layout, url string) error {
+	topology, err := readTopology(l)
+	if err != nil {
+		return err
+	}
+	conn, err := rabbit.Open(url, rabbit.Options{Name: "stack", Topology: topology})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Declare(ctx)
+}
+
+// migrate runs tools/migrate over all schemas of the instance.
+func (in instance) migrate(ctx context.Context, l *layout) error {
+	env, err := readEnvMap(in.envFile(l))
+	if err != nil {
+		return err
+	}
+	schemas, err := l.schemas()
+	if err != nil {
+		return err
+	}
+	args := append([]string{"-dir", l.source("migrations"), "up"}, schemas...)
+	cmd := exec.CommandContext(ctx, l.path("bin", "migrate"), args...)
+	cmd.Env = append(os.Environ(), "MIGRATE_URL="+in.migrateURL(env["MIGRATE_PASSWORD"]))
+	return l.runLogged("migrate", cmd)
+}
+
+// printURLs tells where everything is.
+func printURLs(in instance, programs []program) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	row := func(what, where string) { fmt.Fprintf(w, "  %s\t%s\n", what, where) }
+	for _, p := range programs {
+		switch {
+		case filepath.Base(p.argv[0]) == "nginx":
+			row("JobPilot", fmt.Sprintf("https://localhost:%d  (plain http://127.0.0.1:%d)", in.port(portGatewayHTTPS), in.port(portGatewayHTTP)))
+			row("API documentation", fmt.Sprintf("https://localhost:%d/docs", in.port(portGatewayHTTPS)))
+		case len(p.ports) == 2:
+			row(p.title, fmt.Sprintf("http://%s  (admin http://%s)", addr(p.ports[0]), addr(p.ports[1])))
+		}
+	}
+	row("mail that was sent", "http://"+addr(portMailWeb))
+	row("RabbitMQ", fmt.Sprintf("http://%s  (user admin)", addr(portRabbitAdmin)))
+	row("PostgreSQL", fmt.Sprintf("%s, database %s  (make psql SERVICE=…)", addr(portPostgres), in.database))
+	row("search", "http://"+addr(portSearch))
+	row("S3", "http://"+addr(portS3))
+	row("passwords", strings.Join([]string{".data/env/servers.env", ".data/env/" + in.name + ".env"}, ", "))
+	return w.Flush()
 }
 
 // down stops one instance's services, or everything.
-func (s stack) down(instanceName string) error {
+func (s stack) down(in *instance) error {
 	l := s.l
 	if err := l.lock(); err != nil {
 		return err
 	}
-	return step("stopping", l.stopAll)
+	if in == nil {
+		return step("stopping everything", l.stopAll)
+	}
+	states, err := l.states()
+	if err != nil || states == nil {
+		return err
+	}
+	return step("stopping "+in.name, func() error {
+		if err := os.RemoveAll(l.path("conf", in.name+".ini")); err != nil {
+			return err
+		}
+		return l.apply()
+	})
 }
