@@ -33,6 +33,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/jobpilot/jobpilot/pkg/pg"
+	"github.com/jobpilot/jobpilot/pkg/rabbit"
 )
 
 // Schema is the DDL of the tables outbox and inbox, to be copied into the
@@ -65,19 +66,6 @@ type Message struct {
 	Data any
 }
 
-// envelope is a CloudEvents 1.0 document in structured mode,
-// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
-type envelope struct {
-	SpecVersion     string    `json:"specversion"`
-	ID              uuid.UUID `json:"id"`
-	Source          string    `json:"source"`
-	Type            string    `json:"type"`
-	Subject         string    `json:"subject,omitempty"`
-	Time            time.Time `json:"time"`
-	DataContentType string    `json:"datacontenttype"`
-	Data            any       `json:"data"`
-}
-
 // Append writes messages to the outbox in tx. If tx comes from [pg.InTx], the
 // relays of this process wake as soon as it is committed; otherwise, and in
 // other processes, the relay finds the messages when it next looks.
@@ -104,12 +92,13 @@ func Append(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 		if m.Time.IsZero() {
 			m.Time = time.Now()
 		}
-		body, err := json.Marshal(envelope{
-			SpecVersion: "1.0", ID: m.ID, Source: m.Source, Type: m.Type, Subject: m.Subject,
-			Time: m.Time.UTC(), DataContentType: "application/json", Data: m.Data,
-		})
+		data, err := json.Marshal(m.Data)
 		if err != nil {
 			return fmt.Errorf("outbox: encode data of %s: %w", m.Type, err)
+		}
+		body, err := json.Marshal(rabbit.Event{ID: m.ID, Source: m.Source, Type: m.Type, Subject: m.Subject, Time: m.Time, Data: data})
+		if err != nil {
+			return fmt.Errorf("outbox: encode %s: %w", m.Type, err)
 		}
 		ids[i], types[i], bodies[i] = m.ID.String(), m.Type, string(body)
 		if queues[i] = m.Queue; m.Urgent {

@@ -94,6 +94,14 @@ func (c *Conn) Ready(context.Context) error {
 	return nil
 }
 
+// EventExchange is the topology's exchange of events, or empty without one.
+func (c *Conn) EventExchange() string {
+	if c.topology == nil {
+		return ""
+	}
+	return c.topology.Exchange
+}
+
 // Declare declares the topology now and reports what is wrong with it. Only
 // tools need it; every [Conn] does the same on its own and logs the faults.
 func (c *Conn) Declare(ctx context.Context) error {
