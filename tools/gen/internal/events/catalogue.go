@@ -31,12 +31,34 @@ type Queue struct {
 	Name        string   `json:"name" yaml:"-"`
 	Description string   `json:"description" yaml:"description"`
 	Consumer    string   `json:"consumer" yaml:"consumer"`
-	Work        []string `json:"work,omitempty" yaml:"work"`     // types sent to it by name
-	Events      []string `json:"events,omitempty" yaml:"events"` // types bound to it from the exchange
+	Work        []string `json:"work,omitempty" yaml:"work"` // types sent to it by name
+	// Bindings subscribe the queue to events.
+	Bindings []Binding `json:"bindings,omitempty" yaml:"bindings"`
 	// Tries is how often a message is delivered before it goes to the dead-letter queue.
 	Tries int `json:"tries" yaml:"tries"`
 	// Delays are the waits between tries; the last one repeats.
 	Delays []string `json:"delays" yaml:"delays"`
+}
+
+// Binding subscribes a queue to events by type or topic pattern, such as auth.user.*.
+type Binding struct {
+	Key    string `json:"key" yaml:"key"`
+	Urgent bool   `json:"urgent,omitempty" yaml:"urgent"`
+}
+
+// matches reports whether the binding takes an event of the type (AMQP 0-9-1, topic exchange: * is one word,
+// # any number, here only at the end).
+func (b Binding) matches(eventType string) bool {
+	key, words := strings.Split(b.Key, "."), strings.Split(eventType, ".")
+	for i, k := range key {
+		switch {
+		case k == "#":
+			return true
+		case i >= len(words) || k != "*" && k != words[i]:
+			return false
+		}
+	}
+	return len(key) == len(words)
 }
 
 // Message is one type of message.
@@ -129,18 +151,29 @@ func Load(root string) (*Catalogue, error) {
 			fault(n.Line, "queue %s: consumer is missing", name)
 		case q.Tries < 1 || len(q.Delays) == 0:
 			fault(n.Line, "queue %s: give tries and delays", name)
-		case len(q.Work)+len(q.Events) == 0:
-			fault(n.Line, "queue %s: give work or events", name)
+		case len(q.Work)+len(q.Bindings) == 0:
+			fault(n.Line, "queue %s: give work or bindings", name)
 		}
-		for _, t := range slices.Concat(q.Work, q.Events) {
-			i := slices.IndexFunc(c.Messages, func(m Message) bool { return m.Type == t })
-			if i < 0 {
-				fault(n.Line, "queue %s: there is no message %s", name, t)
-				continue
+		consume := func(what string, matches func(eventType string) bool) {
+			found := false
+			for i := range c.Messages {
+				m := &c.Messages[i]
+				if !matches(m.Type) {
+					continue
+				}
+				if found = true; !slices.Contains(m.Consumers, q.Consumer) {
+					m.Consumers = append(m.Consumers, q.Consumer)
+				}
 			}
-			if m := &c.Messages[i]; !slices.Contains(m.Consumers, q.Consumer) {
-				m.Consumers = append(m.Consumers, q.Consumer)
+			if !found {
+				fault(n.Line, "queue %s: there is no message %s", name, what)
 			}
+		}
+		for _, t := range q.Work {
+			consume(t, func(eventType string) bool { return eventType == t })
+		}
+		for _, b := range q.Bindings {
+			consume(b.Key, b.matches)
 		}
 		c.Queues = append(c.Queues, q)
 	})
