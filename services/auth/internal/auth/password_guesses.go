@@ -109,9 +109,10 @@ type guesser struct {
 // repetition is matched as a copy of what is before it, and that dates are not
 // parsed: digits are cheap wherever they are. All of these estimate lower.
 //
-// The published ports keep their dictionaries in maps (11 MiB) and try all leet
-// spellings, of which there can be exponentially many: 100 characters took
-// seconds. This one looks at the first 64 characters, in less than a millisecond.
+// The Go port ccojocar/zxcvbn-go 1.0.4 holds its dictionaries in 6 MiB of heap
+// from the start and tries all leet spellings, of which there can be
+// exponentially many: 100 characters took it 3.6 s. This one looks at the first
+// 64 characters, in less than a millisecond.
 func passwordGuesses(password []rune, context []string) (log10 float64, personal bool) {
 	password = password[:min(len(password), guessesLength)]
 	n := len(password)
