@@ -145,9 +145,10 @@ func TestUnroutableWorkWaitsAndBlocksOnlyItsAggregate(t *testing.T) {
 	if n := number(t, db, `SELECT count(*) FROM applied WHERE subject = 'a'`); n != 1 {
 		t.Errorf("%d messages of the blocked aggregate went, want the one before", n)
 	}
-	if n := number(t, db, `SELECT count(*) FROM outbox WHERE queue = 'nobody' AND attempts > 0 AND not_before > created_at`); n != 1 {
-		t.Error("the unroutable message is not kept for later")
-	}
+	testkit.Eventually(t, "the unroutable message is kept for later, and the one behind it", func() bool {
+		return number(t, db, `SELECT count(*) FROM outbox`) == 2 &&
+			number(t, db, `SELECT count(*) FROM outbox WHERE queue = 'nobody' AND attempts > 0 AND not_before > created_at`) == 1
+	})
 	want := `
 		# HELP outbox_messages Messages that wait to be published.
 		# TYPE outbox_messages gauge
@@ -266,11 +267,11 @@ func TestBrokerAndDatabaseGoAwayAndNothingIsLost(t *testing.T) {
 	relay(t, flaky, conn, nil)
 	consume(t, flaky, conn, rabbit.Consumer{Batch: 10}, store)
 
-	const total = 2000
+	const total = 1000
 	rng := testkit.Rand(t)
 	for n := range total {
 		send(t, db, thing(fmt.Sprint(n%100), n))
-		switch rng.IntN(300) {
+		switch rng.IntN(150) {
 		case 0:
 			brokerProxy.Cut()
 		case 1:
