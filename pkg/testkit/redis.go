@@ -1,0 +1,37 @@
+package testkit
+
+import (
+	"context"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/jobpilot/jobpilot/pkg/cache"
+)
+
+// Redis gives the test a client and a key prefix of its own; keys under the
+// prefix are removed when the test ends.
+func Redis(t testing.TB) (client redis.UniversalClient, prefix string) {
+	t.Helper()
+	client, err := cache.Open(Env(t, "REDIS_URL"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Ping(context.Background()).Err(); err != nil {
+		t.Fatalf("Redis does not answer: %v; %s", err, startServers)
+	}
+	prefix = unique() + ":"
+	t.Cleanup(func() {
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+		defer cancel()
+		keys := client.Scan(ctx, 0, prefix+"*", 1000).Iterator()
+		for keys.Next(ctx) {
+			client.Del(ctx, keys.Val())
+		}
+		if err := keys.Err(); err != nil {
+			t.Errorf("remove the test's keys: %v", err)
+		}
+	})
+	return client, prefix
+}
