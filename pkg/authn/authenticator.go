@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -47,7 +46,7 @@ type Authenticator struct {
 // refuses all keys.
 func New(tokens *Verifier, revocations *Revocations, introspect Introspector) *Authenticator {
 	a := &Authenticator{tokens: tokens, revocations: revocations, now: tokens.now}
-	a.keys = keyCache{introspect: introspect, now: tokens.now, known: map[[sha256.Size]byte]Principal{}}
+	a.keys = keyCache{introspect: introspect, now: tokens.now, known: newRecent[[sha256.Size]byte, Principal](keyCacheMax)}
 	return a
 }
 
@@ -55,7 +54,7 @@ func New(tokens *Verifier, revocations *Revocations, introspect Introspector) *A
 //
 // For a public operation credentials are not looked at, so that an expired token
 // does not keep its owner from logging in. Otherwise there must be exactly one
-// credential, of a kind that the operation takes. The rule is checked before
+// credential, of a kind that the operation takes. A token's rule is checked before
 // Redis is asked. queue, if not nil, is called with the caller and may add
 // commands to the round trip that reads revocations; it is not called when there
 // is none, so the caller must then do its part alone.
@@ -70,40 +69,35 @@ func (a *Authenticator) Authenticate(r *http.Request, rule Rule, queue func(redi
 	if err != nil {
 		return Principal{}, err
 	}
-	var p Principal
-	fresh := false // the credential was checked at its source just now
+	piggyback := func(p Principal) func(redis.Pipeliner) {
+		if queue == nil {
+			return nil
+		}
+		return func(pipe redis.Pipeliner) { queue(pipe, p) }
+	}
 	switch kind {
 	case KindUser:
-		p, err = a.tokens.Verify(ctx, secret)
+		p, err := a.tokens.Verify(ctx, secret)
+		if err != nil {
+			return Principal{}, err
+		}
+		if err := rule.Check(p, a.now()); err != nil {
+			return p, err
+		}
+		return p, a.revocations.Check(ctx, p, piggyback(p))
 	case KindAPIKey, KindService:
-		p, fresh, err = a.keys.get(ctx, kind, secret, time.Time{})
+		p, fresh, err := a.keys.get(ctx, kind, secret, time.Time{})
+		if err == nil && !fresh && a.revocations.inRedis(ctx, p, piggyback(p)) != nil {
+			// What is remembered of the key may no longer hold; its source knows.
+			p, _, err = a.keys.get(ctx, kind, secret, a.now())
+		}
+		if err != nil {
+			return Principal{}, err
+		}
+		return p, rule.Check(p, a.now())
 	case KindAnonymous:
 	}
-	if err != nil {
-		return Principal{}, err
-	}
-	if err := rule.Check(p, a.now()); err != nil {
-		return p, err
-	}
-	if fresh {
-		return p, nil
-	}
-	piggyback := func(pipe redis.Pipeliner) { queue(pipe, p) }
-	if queue == nil {
-		piggyback = nil
-	}
-	if kind == KindUser {
-		return p, a.revocations.Check(ctx, p, piggyback)
-	}
-	if err := a.revocations.inRedis(ctx, p, piggyback); err == nil {
-		return p, nil
-	}
-	// What is remembered of the key may no longer hold; its source knows.
-	p, _, err = a.keys.get(ctx, kind, secret, a.now())
-	if err != nil {
-		return Principal{}, err
-	}
-	return p, rule.Check(p, a.now())
+	return Principal{}, ErrUnauthenticated.With(errors.New("no credential"))
 }
 
 // credential finds the one credential of a request. Two at once are refused:
@@ -149,22 +143,17 @@ type keyCache struct {
 	introspect Introspector
 	now        func() time.Time
 	flight     singleflight.Group
-
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]Principal // IssuedAt: when it was looked up
+	known      *recent[[sha256.Size]byte, Principal] // IssuedAt: when it was looked up
 }
 
-// get returns the key's principal, and whether it was looked up just now. What
-// is remembered from before since does not count.
+// get returns the key's principal, and whether it was looked up just now. With
+// since it is always looked up, at that time or later.
 func (c *keyCache) get(ctx context.Context, kind Kind, key string, since time.Time) (Principal, bool, error) {
 	if c.introspect == nil {
 		return Principal{}, false, ErrUnauthenticated.With(errors.New("keys are not taken here"))
 	}
 	hash, now := sha256.Sum256([]byte(key)), c.now()
-	c.mu.Lock()
-	p, ok := c.known[hash]
-	c.mu.Unlock()
-	if ok && now.Sub(p.IssuedAt) < keyCacheTTL && !p.IssuedAt.Before(since) {
+	if p, ok := c.known.get(hash); ok && since.IsZero() && now.Sub(p.IssuedAt) < keyCacheTTL {
 		return p, false, nil
 	}
 	p, err := c.lookUp(ctx, kind, key, hash)
@@ -175,9 +164,7 @@ func (c *keyCache) get(ctx context.Context, kind Kind, key string, since time.Ti
 	case err == nil:
 		return p, true, nil
 	case errs.KindOf(err) == errs.Unauthenticated:
-		c.mu.Lock()
-		delete(c.known, hash)
-		c.mu.Unlock()
+		c.known.remove(hash)
 		return Principal{}, false, ErrUnauthenticated.With(err)
 	}
 	return Principal{}, false, ErrUnavailable.With(err)
@@ -197,24 +184,8 @@ func (c *keyCache) lookUp(ctx context.Context, kind Kind, key string, hash [sha2
 			return Principal{}, fmt.Errorf("authn: introspection of a key of kind %s gave kind %s", kind, p.Kind)
 		}
 		p.IssuedAt = asked
-		c.remember(hash, p)
+		c.known.put(hash, p)
 		return p, nil
 	})
 	return v.(Principal), err
-}
-
-func (c *keyCache) remember(hash [sha256.Size]byte, p Principal) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.known) >= keyCacheMax {
-		for h, old := range c.known {
-			if c.now().Sub(old.IssuedAt) >= keyCacheTTL {
-				delete(c.known, h)
-			}
-		}
-		if len(c.known) >= keyCacheMax {
-			clear(c.known)
-		}
-	}
-	c.known[hash] = p
 }

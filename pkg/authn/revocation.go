@@ -32,6 +32,8 @@ const (
 	// each time, for rows that become visible late.
 	keepEvery   = 500 * time.Millisecond
 	keepOverlap = 10 * time.Second
+	// redisTimeout is how long a request waits for Redis before it goes on without.
+	redisTimeout = 250 * time.Millisecond
 	// breakFor is how long Redis is left alone after it failed.
 	breakFor = 500 * time.Millisecond
 )
@@ -97,6 +99,9 @@ func (r *Revocations) inRedis(ctx context.Context, p Principal, queue func(redis
 	if p.Kind != KindUser {
 		own = apiKey + p.KeyID.String()
 	}
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
 	pipe := r.redis.Pipeline()
 	read := pipe.MGet(ctx, readyKey, own, userKey+p.UserID.String())
 	if queue != nil {
@@ -105,7 +110,7 @@ func (r *Revocations) inRedis(ctx context.Context, p Principal, queue func(redis
 	_, _ = pipe.Exec(ctx) // the error of any command; this one's is read below
 	values, err := read.Result()
 	if err != nil {
-		if ctx.Err() == nil {
+		if parent.Err() == nil {
 			r.downTill.Store(r.now().Add(breakFor).UnixNano())
 		}
 		return fmt.Errorf("authn: read revocations: %w", err)

@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 
 	maxTokenBytes = 4 << 10
 	leeway        = 5 * time.Second
+	verifiedMax   = 10_000
 )
 
 // Claims are what an access token says (RFC 9068 §2.2).
@@ -133,9 +135,19 @@ func (k SigningKey) Sign(c Claims) (string, error) {
 // Verifier checks access tokens without a network call, but for fetching keys
 // it has not seen.
 type Verifier struct {
-	issuer string
-	keys   KeySource
-	now    func() time.Time
+	issuer   string
+	keys     KeySource
+	now      func() time.Time
+	verified *recent[[sha256.Size]byte, verified] // by hash of the token
+}
+
+// verified is a token whose signature was found good: checking it is nine tenths
+// of the work, and its outcome depends on the token and the key alone. What
+// depends on the time is checked each time.
+type verified struct {
+	kid string
+	key *ecdsa.PublicKey
+	payload
 }
 
 // NewVerifier makes a Verifier for tokens of one issuer. now may be nil for the
@@ -144,7 +156,7 @@ func NewVerifier(issuer string, keys KeySource, now func() time.Time) *Verifier 
 	if now == nil {
 		now = time.Now
 	}
-	return &Verifier{issuer: issuer, keys: keys, now: now}
+	return &Verifier{issuer: issuer, keys: keys, now: now, verified: newRecent[[sha256.Size]byte, verified](verifiedMax)}
 }
 
 // Verify reads a token. Whatever is wrong with it is ErrUnauthenticated; only
@@ -160,6 +172,15 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	}
 	if len(token) > maxTokenBytes {
 		return refuse("too long")
+	}
+	hash := sha256.Sum256([]byte(token))
+	if seen, ok := v.verified.get(hash); ok {
+		if key, err := v.keys.Key(ctx, seen.kid); err == nil && key.Equal(seen.key) {
+			return v.principal(seen.payload)
+		}
+	}
+	if strings.ContainsAny(token, "\r\n") { // which the decoder would skip
+		return refuse("not base64url")
 	}
 	h64, rest, _ := strings.Cut(token, ".")
 	p64, s64, ok := strings.Cut(rest, ".")
@@ -189,7 +210,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	if err := decode(p64, &p); err != nil {
 		return refuse("claims: " + err.Error())
 	}
-	return v.principal(p)
+	caller, err := v.principal(p)
+	if err == nil {
+		v.verified.put(hash, verified{h.Kid, key, p})
+	}
+	return caller, err
 }
 
 // principal checks the claims of a token whose signature holds.
@@ -232,9 +257,6 @@ func (v *Verifier) principal(p payload) (Principal, error) {
 var b64 = base64.RawURLEncoding.Strict()
 
 func decode(part string, into any, opts ...json.Options) error {
-	if strings.ContainsAny(part, "\r\n") { // which the decoder would skip
-		return errors.New("not base64url")
-	}
 	raw, err := b64.DecodeString(part)
 	if err != nil {
 		return errors.New("not base64url")
