@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,10 +31,6 @@ const (
 	// each time, for rows that become visible late.
 	keepEvery   = 500 * time.Millisecond
 	keepOverlap = 10 * time.Second
-	// redisTimeout is how long a request waits for Redis before it goes on without.
-	redisTimeout = 250 * time.Millisecond
-	// breakFor is how long Redis is left alone after it failed.
-	breakFor = 500 * time.Millisecond
 )
 
 // Fallback decides without Redis whether a credential still holds: auth asks
@@ -54,11 +49,10 @@ type Revocations struct {
 	redis    redis.UniversalClient
 	fallback Fallback
 	now      func() time.Time
-	downTill atomic.Int64 // unix ns; Redis is not asked before
 }
 
-// NewRevocations makes a reader and writer of revocations. Give the client short
-// timeouts: a request waits for it.
+// NewRevocations makes a reader and writer of revocations. A request waits for
+// the client, so it should be one of cache.Open, which knows when not to.
 func NewRevocations(client redis.UniversalClient, fallback Fallback) *Revocations {
 	return &Revocations{redis: client, fallback: fallback, now: time.Now}
 }
@@ -84,24 +78,15 @@ func (r *Revocations) ask(ctx context.Context, p Principal, because error) error
 	return ErrUnavailable.With(errors.Join(because, err))
 }
 
-var (
-	errNotReady = errors.New("authn: Redis does not hold the revocations")
-	errBroken   = errors.New("authn: Redis failed a moment ago")
-)
+var errNotReady = errors.New("authn: Redis does not hold the revocations")
 
 // inRedis checks with Redis alone; an error other than ErrUnauthenticated means
 // that Redis does not know.
 func (r *Revocations) inRedis(ctx context.Context, p Principal, queue func(redis.Pipeliner)) error {
-	if r.now().UnixNano() < r.downTill.Load() {
-		return errBroken
-	}
 	own := sessionKey + p.SessionID.String()
 	if p.Kind != KindUser {
 		own = apiKey + p.KeyID.String()
 	}
-	parent := ctx
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
-	defer cancel()
 	pipe := r.redis.Pipeline()
 	read := pipe.MGet(ctx, readyKey, own, userKey+p.UserID.String())
 	if queue != nil {
@@ -110,9 +95,6 @@ func (r *Revocations) inRedis(ctx context.Context, p Principal, queue func(redis
 	_, _ = pipe.Exec(ctx) // the error of any command; this one's is read below
 	values, err := read.Result()
 	if err != nil {
-		if parent.Err() == nil {
-			r.downTill.Store(r.now().Add(breakFor).UnixNano())
-		}
 		return fmt.Errorf("authn: read revocations: %w", err)
 	}
 	if values[1] != nil {

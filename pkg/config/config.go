@@ -20,6 +20,7 @@
 package config
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -208,6 +209,8 @@ func isFor(err error, key string) bool {
 // wanted describes the values of a type.
 func wanted(t reflect.Type) string {
 	switch {
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return "a valid value"
 	case t == reflect.TypeFor[time.Duration]():
 		return "a duration such as 15m or 500ms"
 	case t == reflect.TypeFor[url.URL](), t == reflect.TypeFor[*url.URL]():
