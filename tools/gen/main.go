@@ -8,12 +8,13 @@
 //	lint       print every fault in the contracts
 //	access     services/*/internal/api/access.gen.go
 //	gateway    deploy/nginx/templates/*.gen.conf.template
-//	events     services/*/internal/*/events.gen.go and deploy/rabbitmq/topology.gen.json
+//	events     services/*/internal/*/events.gen.go, and topology.gen.json of services and deploy/rabbitmq
 //
 // It is run by generate.sh; verify.sh fails when anything in the repository differs from what it makes.
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -78,7 +79,21 @@ func (g generator) bundle() error {
 			return err
 		}
 	}
-	return nil
+	return g.write(g.docsIndex, "deploy/nginx/docs/openapi/index.json")
+}
+
+// docsIndex lists the public contracts for the page at /docs/.
+func (g generator) docsIndex() ([]byte, error) {
+	type entry struct {
+		Name string `json:"name"`
+		URL  string `json:"url"`
+	}
+	var list []entry
+	for _, c := range g.contracts {
+		list = append(list, entry{c.Service, "openapi/" + c.Service + ".yaml"})
+	}
+	data, err := json.MarshalIndent(list, "", "  ")
+	return append(data, '\n'), err
 }
 
 func (g generator) codegen() error {
@@ -142,6 +157,10 @@ func (g generator) events() error {
 		}
 		same := func() ([]byte, error) { return data, nil }
 		if err := g.write(same, "services", c.Service, "internal", events.Package(c.Service), "events.gen.go"); err != nil {
+			return err
+		}
+		// Each service declares the whole topology when it connects, so it carries a copy.
+		if err := g.write(catalogue.Topology, "services", c.Service, "topology.gen.json"); err != nil {
 			return err
 		}
 	}

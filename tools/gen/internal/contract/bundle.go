@@ -212,8 +212,7 @@ func forCodegen(bundled *yaml.Node) *yaml.Node {
 	return doc
 }
 
-// public drops internal operations and what only they refer to, and the fields that concern only
-// JobPilot's own tools.
+// public drops internal operations, what only they refer to, and what only generators read.
 func public(bundled *yaml.Node) *yaml.Node {
 	doc := clone(bundled)
 	paths := get(doc, "paths")
@@ -237,8 +236,28 @@ func public(bundled *yaml.Node) *yaml.Node {
 	for _, path := range empty {
 		remove(paths, path)
 	}
+	if tags := get(doc, "tags"); tags != nil {
+		tags.Content = slices.DeleteFunc(tags.Content, func(t *yaml.Node) bool { return get(t, "name").Value == "internal" })
+	}
 	prune(doc)
+	dropGoNames(doc)
 	return doc
+}
+
+// dropGoNames removes what only oapi-codegen reads.
+func dropGoNames(n *yaml.Node) {
+	var drop []string
+	pairs(n, func(key string, _ *yaml.Node) {
+		if strings.HasPrefix(key, "x-go-") || strings.HasPrefix(key, "x-oapi-") || strings.HasPrefix(key, "x-enum-") {
+			drop = append(drop, key)
+		}
+	})
+	for _, key := range drop {
+		remove(n, key)
+	}
+	for _, c := range n.Content {
+		dropGoNames(c)
+	}
 }
 
 // prune removes components that nothing refers to.

@@ -480,8 +480,10 @@ func TestGatewayLimitsRatesByClass(t *testing.T) {
 
 func TestGatewayLimitsConnections(t *testing.T) {
 	g := startGateway(t, unlimited("CONNECTIONS_PER_CLIENT", "3"))
-	release, entered := make(chan struct{}), make(chan struct{}, 3)
-	g.user.answer(func(http.ResponseWriter, *http.Request) { entered <- struct{}{}; <-release })
+	hold, entered := make(chan struct{}), make(chan struct{}, 4)
+	release := sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(release)
+	g.user.answer(func(http.ResponseWriter, *http.Request) { entered <- struct{}{}; <-hold })
 	var wait sync.WaitGroup
 	for range 3 {
 		wait.Go(func() { g.do("GET", thing, "") })
@@ -490,7 +492,7 @@ func TestGatewayLimitsConnections(t *testing.T) {
 		<-entered
 	}
 	g.problem(g.do("GET", thing, ""), 429, "rate_limited")
-	close(release)
+	release()
 	wait.Wait()
 }
 
