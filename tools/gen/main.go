@@ -9,6 +9,8 @@
 //	access     services/*/internal/api/access.gen.go
 //	gateway    deploy/nginx/templates/*.gen.conf.template
 //	events     services/*/internal/*/events.gen.go, and topology.gen.json of services and deploy/rabbitmq
+//	reference  docs/api-reference.md
+//	config     docs/configuration.md
 //
 // It is run by generate.sh; verify.sh fails when anything in the repository differs from what it makes.
 package main
@@ -23,6 +25,7 @@ import (
 	"github.com/jobpilot/jobpilot/tools/gen/internal/contract"
 	"github.com/jobpilot/jobpilot/tools/gen/internal/events"
 	"github.com/jobpilot/jobpilot/tools/gen/internal/gateway"
+	"github.com/jobpilot/jobpilot/tools/gen/internal/reference"
 )
 
 func main() {
@@ -30,7 +33,7 @@ func main() {
 	out := flag.String("out", "", "`directory` for codegen")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "gen: name what to make: bundle, codegen, lint, access, gateway, events")
+		fmt.Fprintln(os.Stderr, "gen: name what to make: bundle, codegen, lint, access, gateway, events, reference, config")
 		os.Exit(2)
 	}
 	if err := run(*root, *out, flag.Args()); err != nil {
@@ -48,12 +51,14 @@ func run(root, out string, commands []string) error {
 	g := generator{root: root, out: out, contracts: contracts}
 	for _, name := range commands {
 		command := map[string]func() error{
-			"bundle":  g.bundle,
-			"codegen": g.codegen,
-			"lint":    g.lint,
-			"access":  g.access,
-			"gateway": g.gateway,
-			"events":  g.events,
+			"bundle":    g.bundle,
+			"codegen":   g.codegen,
+			"lint":      g.lint,
+			"access":    g.access,
+			"gateway":   g.gateway,
+			"events":    g.events,
+			"reference": g.reference,
+			"config":    g.config,
 		}[name]
 		if command == nil {
 			return fmt.Errorf("gen: there is no command %q", name)
@@ -165,6 +170,21 @@ func (g generator) events() error {
 		}
 	}
 	return g.write(catalogue.Topology, "deploy/rabbitmq/topology.gen.json")
+}
+
+func (g generator) reference() error {
+	return g.write(func() ([]byte, error) { return reference.API(g.contracts) }, reference.APIFile)
+}
+
+// config describes the services that have been written; a contract may come before its service.
+func (g generator) config() error {
+	var services []string
+	for _, c := range g.contracts {
+		if _, err := os.Stat(filepath.Join(g.root, "services", c.Service, "config.go")); err == nil {
+			services = append(services, c.Service)
+		}
+	}
+	return g.write(func() ([]byte, error) { return reference.Config(g.root, services) }, reference.ConfigFile)
 }
 
 // write puts what make returns into a file below the root, with the directories it needs.
