@@ -45,9 +45,9 @@ for template in "$here"/templates/*.template; do
                     "ssl_session_cache shared:tls:8m;\nssl_session_timeout 1h;\nssl_session_tickets off;\n" \
                     "ssl_early_data off;\n"
             value["GATEWAY_LISTEN"] = listen
-            value["GATEWAY_TRUSTED"] = each(value["TRUSTED_PROXIES"], "", " 1;")
-            value["GATEWAY_REAL_IP"] = value["TRUSTED_PROXIES"] == "" ? "" : \
-                each(value["TRUSTED_PROXIES"], "set_real_ip_from ", ";") \
+            value["GATEWAY_TRUSTED"] = each(value["GATEWAY_TRUSTED_PROXIES"], "", " 1;")
+            value["GATEWAY_REAL_IP"] = value["GATEWAY_TRUSTED_PROXIES"] == "" ? "" : \
+                each(value["GATEWAY_TRUSTED_PROXIES"], "set_real_ip_from ", ";") \
                 "real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n"
             resolver = value["GATEWAY_RESOLVER"]
             value["GATEWAY_RESOLVER_DIRECTIVE"] = resolver == "" ? "" : "resolver " resolver " valid=10s;"

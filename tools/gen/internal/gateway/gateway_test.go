@@ -197,7 +197,7 @@ func TestGatewayPassesOnlyKnownHeaders(t *testing.T) {
 	for name, want := range map[string]string{
 		"Authorization": bearer, "Content-Type": "application/json", "Idempotency-Key": "k1", "X-Thing-Colour": "red",
 		"Accept-Language": "de", "Cookie": "a=b", "Origin": "https://app.example", "Content-Length": "12", "User-Agent": "Go-http-client/1.1",
-		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http",
+		"X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1", "X-Forwarded-Proto": "http",
 	} {
 		if got.Header.Get(name) != want {
 			t.Errorf("%s: %q, want %q", name, got.Header.Get(name), want)
@@ -220,15 +220,15 @@ func TestGatewayPassesOnlyKnownHeaders(t *testing.T) {
 
 func TestGatewayBelievesOnlyTrustedProxies(t *testing.T) {
 	headers := []string{"X-Forwarded-For", "198.51.100.7, 192.0.2.9", "X-Forwarded-Proto", "https"}
-	g := startGateway(t, unlimited("TRUSTED_PROXIES", "127.0.0.0/8, 192.0.2.0/24", "GATEWAY_HTTPS", ""))
+	g := startGateway(t, unlimited("GATEWAY_TRUSTED_PROXIES", "127.0.0.0/8, 192.0.2.0/24", "GATEWAY_HTTPS", ""))
 	r := g.do("GET", thing, "", headers...)
-	if got := g.user.one(t).Header; got.Get("X-Forwarded-For") != "198.51.100.7" || got.Get("X-Forwarded-Proto") != "https" {
+	if got := g.user.one(t).Header; got.Get("X-Forwarded-For") != "198.51.100.7" || got.Get("X-Real-Ip") != "198.51.100.7" || got.Get("X-Forwarded-Proto") != "https" {
 		t.Errorf("trusted: %v", got)
 	}
 	if r.Header.Get("Strict-Transport-Security") == "" {
 		t.Error("no HSTS behind a proxy that ends TLS")
 	}
-	g = startGateway(t, unlimited("TRUSTED_PROXIES", "192.0.2.0/24"))
+	g = startGateway(t, unlimited("GATEWAY_TRUSTED_PROXIES", "192.0.2.0/24"))
 	r = g.do("GET", thing, "", headers...)
 	if got := g.user.one(t).Header; got.Get("X-Forwarded-For") != "127.0.0.1" || got.Get("X-Forwarded-Proto") != "http" {
 		t.Errorf("untrusted: %v", got)
