@@ -10,6 +10,9 @@
 // the session, lets only one migrate work at a time, and PgBouncer in
 // transaction mode has no sessions.
 //
+// A service's schema gets the tables of its job queue too, River's, which has
+// migrations of its own (pkg/pg/migrate); down-one leaves them alone.
+//
 // After the migrations the role of the service, <database>_<service>, is given
 // the rights of pg.GrantService; it must exist. It never owns anything, so it
 // cannot change a definition.

@@ -15,6 +15,7 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"github.com/jobpilot/jobpilot/pkg/pg"
+	"github.com/jobpilot/jobpilot/pkg/pg/migrate"
 )
 
 // shared is the schema that every service may read.
@@ -83,6 +84,15 @@ func (m *migrator) up(ctx context.Context, service string) error {
 			}
 			for _, r := range results {
 				fmt.Printf("%s: applied %s in %d ms\n", service, filepath.Base(r.Source.Path), r.Duration.Milliseconds())
+			}
+		}
+		if p != nil && service != shared {
+			applied, err := migrate.River(ctx, m.config.ConnString(), schemaName(service))
+			if err != nil {
+				return err
+			}
+			for _, name := range applied {
+				fmt.Printf("%s: applied River's %s\n", service, name)
 			}
 		}
 		return m.grant(ctx, db, service, p != nil)

@@ -151,7 +151,7 @@ func become(name string, args ...string) error {
 }
 
 // restart rebuilds a service, if it is one, and restarts the program.
-func (s stack) restart(ctx context.Context, in instance, service string) error {
+func (s stack) restart(in instance, service string) error {
 	name, err := s.programName(in, service)
 	if err != nil {
 		return err
@@ -216,6 +216,23 @@ func (s stack) env(in instance, service string) error {
 	}
 	_, err = fmt.Println(strings.Join(vars, "\n"))
 	return err
+}
+
+// run becomes a program that has the instance's environment.
+func (s stack) run(in instance, args []string) error {
+	if len(args) == 0 {
+		return errors.New("run: which program?")
+	}
+	vars, err := readEnv(in.envFile(s.l))
+	if err != nil {
+		return fmt.Errorf("%w; run make up", err)
+	}
+	for _, v := range vars {
+		if err := os.Setenv(v.Name, v.Value); err != nil {
+			return err
+		}
+	}
+	return become(args[0], args[1:]...)
 }
 
 // clean stops everything and removes the data; with all, what was downloaded too.

@@ -67,13 +67,13 @@ func formatEnv(comment string, vars []envVar) []byte {
 	return []byte(b.String())
 }
 
-// keep returns the value a name already has, else a new one from make, so that
+// keep returns the value a name already has, else a fresh one, so that
 // secrets are made once and last as long as the data they open.
-func keep(old map[string]string, name string, make func() string) string {
+func keep(old map[string]string, name string, fresh func() string) string {
 	if v, ok := old[name]; ok {
 		return v
 	}
-	return make()
+	return fresh()
 }
 
 // password is 144 bits that need no quoting anywhere.

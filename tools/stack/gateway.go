@@ -23,6 +23,7 @@ func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 		{"TLS_CERTIFICATE_KEY", l.path("tls", "gateway.key")},
 		{"CORS_ORIGINS", corsOrigins},
 		{"GATEWAY_WORKERS", "2"},
+		{"DOCS_DIR", l.path("gateway", "docs")},
 	}
 	for _, service := range sortedServices() {
 		name := strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_UPSTREAM"
@@ -60,6 +61,9 @@ func (in instance) gateway(l *layout) (program, error) {
 	if err := l.runLogged("gateway-render", cmd); err != nil {
 		return program{}, err
 	}
+	if err := l.runLogged("gateway-docs", exec.Command("sh", l.source("deploy/nginx/docs/build.sh"), l.path("gateway", "docs"))); err != nil {
+		return program{}, err
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.conf"))
 	if err != nil {
 		return program{}, err
@@ -70,7 +74,7 @@ func (in instance) gateway(l *layout) (program, error) {
 		watch: append(files, l.path("tls", "gateway.pem")),
 		ports: []int{in.port(portGatewayHTTP), in.port(portGatewayHTTPS)},
 		ready: func(ctx context.Context) error {
-			return getOK(ctx, fmt.Sprintf("https://localhost:%d/healthz", in.port(portGatewayHTTPS)))
+			return l.getTLS(ctx, fmt.Sprintf("https://localhost:%d/healthz", in.port(portGatewayHTTPS)))
 		},
 	}, nil
 }

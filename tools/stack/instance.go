@@ -130,6 +130,14 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 		envVar{"PASSWORD_PEPPER", keep(old, "PASSWORD_PEPPER", key256)},
 		envVar{"MIGRATE_PASSWORD", keep(old, "MIGRATE_PASSWORD", password)},
 	)
+	// What a client of the platform needs.
+	vars = append(vars,
+		envVar{"GATEWAY_URL", public},
+		envVar{"GATEWAY_PLAIN_URL", plain},
+		envVar{"TLS_CA_FILE", l.path("tls", "ca.pem")},
+		envVar{"MAIL_URL", "http://" + addr(portMailWeb)},
+		envVar{"JOBPILOT_STACK", l.path("bin", "stack")},
+	)
 	if in.name == "test" {
 		// What test helpers need beside what services get.
 		vars = append(vars,
@@ -137,11 +145,6 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 			envVar{"POSTGRES_ADDR", addr(portPostgres)},
 			envVar{"PGBOUNCER_ADDR", addr(portPgBouncer)},
 			envVar{"RABBITMQ_ADMIN_URL", c.rabbitAdmin()},
-			envVar{"MAIL_URL", "http://" + addr(portMailWeb)},
-			envVar{"GATEWAY_URL", public},
-			envVar{"GATEWAY_PLAIN_URL", plain},
-			envVar{"TLS_CA_FILE", l.path("tls", "ca.pem")},
-			envVar{"JOBPILOT_STACK", l.path("bin", "stack")},
 		)
 	}
 	services, err := l.schemas()

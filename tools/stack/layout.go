@@ -23,6 +23,8 @@ type layout struct {
 	// that they run as whoever runs the stack.
 	uid, gid int
 	userName string
+
+	lockFile *os.File // held while "up" or "down" runs
 }
 
 // openLayout finds the checkout above the working directory and makes the data folder.
@@ -197,12 +199,15 @@ func (l *layout) lock() error {
 	if err != nil {
 		return err
 	}
+	l.lockFile = f
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
 		return nil
 	}
 	say("waiting for another stack command on this checkout to end")
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
 }
+
+func (l *layout) unlock() { l.lockFile.Close() }
 
 // minFree is the room the servers need to start and to be of use.
 const minFree = 2 << 30

@@ -20,6 +20,10 @@ const usage = `usage: stack COMMAND [-instance dev|test] …
   dev SERVICE          rebuild and restart a service whenever its files change
   psql [SERVICE]       a database session as the service's role, or as superuser
   env [SERVICE]        print the environment, as NAME=value
+  test [-only STAGE] [SERVICE]   everything CI runs, or a part, with a summary
+  dlq list|show|replay|drop [QUEUE [ID…|all]]   work on dead messages
+  mailer               send the queue "notifications" by SMTP_URL (run by up)
+  run PROGRAM ARG…     run a program with the instance's environment
   clean [-all]         stop everything and remove the data; -all: the tools too
   install              only install and fetch what "up" needs
 `
@@ -73,13 +77,21 @@ func run(ctx context.Context, args []string) error {
 	case "logs":
 		return s.logs(o.instance, o.service)
 	case "restart":
-		return s.restart(ctx, o.instance, o.service)
+		return s.restart(o.instance, o.service)
 	case "dev":
 		return s.dev(ctx, o.instance, o.service)
 	case "psql":
 		return s.psql(o.instance, o.service)
 	case "env":
 		return s.env(o.instance, o.service)
+	case "test":
+		return s.test(ctx, o.service, o.only)
+	case "mailer":
+		return s.mailer(ctx)
+	case "dlq":
+		return s.dlq(ctx, o.instance, o.args)
+	case "run":
+		return s.run(o.instance, o.args)
 	case "clean":
 		return s.clean(o.all)
 	}
@@ -92,7 +104,8 @@ type options struct {
 	named    bool // -instance was given
 	only     string
 	all      bool
-	service  string
+	args     []string // what follows the options
+	service  string   // the first of them
 }
 
 func parseOptions(command string, args []string) (options, error) {
@@ -100,20 +113,20 @@ func parseOptions(command string, args []string) (options, error) {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
 	name := flags.String("instance", "dev", "dev or test")
-	flags.StringVar(&o.only, "only", "", `"servers" starts no services`)
+	flags.StringVar(&o.only, "only", "", `up: "servers" starts no services; test: run this stage alone`)
 	flags.BoolVar(&o.all, "all", false, "remove the downloaded tools too")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	flags.Visit(func(f *flag.Flag) { o.named = o.named || f.Name == "instance" })
-	if o.only != "" && o.only != "servers" {
-		return o, fmt.Errorf("-only %s: there is only \"servers\"", o.only)
+	if command == "up" && o.only != "" && o.only != "servers" {
+		return o, fmt.Errorf("up -only %s: there is only \"servers\"", o.only)
 	}
 	var err error
 	if o.instance, err = findInstance(*name); err != nil {
 		return o, err
 	}
-	o.service = flags.Arg(0)
+	o.args, o.service = flags.Args(), flags.Arg(0)
 	if needsService := command == "logs" || command == "restart" || command == "dev"; needsService && o.service == "" {
 		return o, fmt.Errorf("which one? make %s SERVICE=…, by the names of make status", command)
 	}

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -155,17 +157,28 @@ func (c checks) mail(ctx context.Context) error {
 	return getOK(ctx, "http://"+addr(portMailWeb)+"/healthz")
 }
 
-// local asks servers on this machine, among them the gateway with its own
-// certificate.
-var local = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-
 // getOK asks for a URL and wants any 2xx answer.
-func getOK(ctx context.Context, url string) error {
+func getOK(ctx context.Context, url string) error { return getOKWith(ctx, http.DefaultClient, url) }
+
+// getTLS is getOK for the gateway, whose certificate must be of our own authority.
+func (l *layout) getTLS(ctx context.Context, url string) error {
+	ca, err := os.ReadFile(l.path("tls", "ca.pem"))
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
+	defer transport.CloseIdleConnections()
+	return getOKWith(ctx, &http.Client{Transport: transport}, url)
+}
+
+func getOKWith(ctx context.Context, client *http.Client, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	res, err := local.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ func (s stack) up(ctx context.Context, in instance, serversOnly bool) error {
 	if err := l.lock(); err != nil {
 		return err
 	}
+	defer l.unlock()
 	if err := l.checkDisk(); err != nil {
 		return err
 	}
@@ -227,6 +228,7 @@ func (s stack) down(in *instance) error {
 	if err := l.lock(); err != nil {
 		return err
 	}
+	defer l.unlock()
 	if in == nil {
 		return step("stopping everything", l.stopAll)
 	}

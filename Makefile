@@ -1,0 +1,66 @@
+# JobPilot. `make help` lists the targets.
+#
+# Everything that prepares, starts or tests the platform is a command of tools/stack, so that it needs only Go
+# and works alike for people and for CI.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+STACK_BIN := .data/bin/stack
+STACK_RUN = @go build -buildvcs=false -trimpath -o .data/bin/ ./tools/stack && $(STACK_BIN)
+ifdef INSTANCE
+OPTIONS = -instance $(INSTANCE)
+endif
+
+.PHONY: help up down status logs restart clean dev psql demo test bench chaos lint generate verify build
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## install what is missing and start everything; STACK=compose: with Docker Compose
+	$(STACK_RUN) $(if $(filter compose,$(STACK)),compose up,up $(OPTIONS))
+
+down: ## stop everything that make up started
+	$(STACK_RUN) $(if $(filter compose,$(STACK)),compose down,down $(OPTIONS))
+
+status: ## show what runs and whether it answers
+	$(STACK_RUN) status
+
+logs: ## follow the log of SERVICE=
+	$(STACK_RUN) logs $(OPTIONS) $(SERVICE)
+
+restart: ## rebuild and restart SERVICE=
+	$(STACK_RUN) restart $(OPTIONS) $(SERVICE)
+
+clean: ## stop everything and remove its data; ALL=1: downloaded tools too
+	$(STACK_RUN) clean $(if $(ALL),-all)
+
+dev: ## rebuild and restart SERVICE= whenever its files change
+	$(STACK_RUN) dev $(OPTIONS) $(SERVICE)
+
+psql: ## open a database session as SERVICE=, or as superuser
+	$(STACK_RUN) psql $(OPTIONS) $(SERVICE)
+
+demo: up ## start everything and play the main job end to end
+	@$(STACK_BIN) run go run ./test/demo
+
+test: ## run everything CI runs, with a summary; SERVICE=: one service's part
+	$(STACK_RUN) test $(SERVICE)
+
+bench: up ## measure the numbers that the platform promises
+	@$(STACK_BIN) run go run ./test/load
+
+chaos: ## kill servers and services at random during 5,000 registrations
+	$(STACK_RUN) test -only chaos
+
+lint: ## run the linter
+	$(STACK_RUN) test -only lint
+
+generate: ## make all generated files anew from the contracts
+	@sh tools/gen/generate.sh
+
+verify: ## fail when a generated file is not what its source makes
+	@sh tools/gen/verify.sh
+
+build: ## compile every program into .data/bin
+	@go build -buildvcs=false -trimpath -o .data/bin/ ./services/... ./tools/...
