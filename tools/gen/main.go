@@ -10,7 +10,7 @@
 //	gateway    deploy/nginx/templates/*.gen.conf.template
 //	events     services/*/internal/*/events.gen.go, and topology.gen.json of services and deploy/rabbitmq
 //	reference  docs/api-reference.md
-//	config     docs/configuration.md
+//	config     docs/configuration.md and .env.example
 //
 // It is run by generate.sh; verify.sh fails when anything in the repository differs from what it makes.
 package main
@@ -183,6 +183,9 @@ func (g generator) config() error {
 		if _, err := os.Stat(filepath.Join(g.root, "services", c.Service, "config.go")); err == nil {
 			services = append(services, c.Service)
 		}
+	}
+	if err := g.write(func() ([]byte, error) { return reference.Example(g.root, services) }, reference.ExampleFile); err != nil {
+		return err
 	}
 	return g.write(func() ([]byte, error) { return reference.Config(g.root, services) }, reference.ConfigFile)
 }

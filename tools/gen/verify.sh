@@ -6,7 +6,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
 # What generators read and write; tracked or new, without what git ignores.
-(cd "$root" && git ls-files -z --cached --others --exclude-standard -- api deploy docs migrations pkg services) |
+(cd "$root" && git ls-files -z --cached --others --exclude-standard -- api deploy docs migrations pkg services .env.example) |
     (cd "$root" && xargs -0 sh -c 'for f; do [ ! -f "$f" ] || printf "%s\0" "$f"; done' sh) |
     tar -C "$root" --null -T - -cf - | tar -C "$copy" -xf -
 cp -R "$copy" "$copy.before"

@@ -161,7 +161,7 @@ func kind(ref *openapi3.SchemaRef) string {
 	if text == "" && len(s.AllOf) > 0 {
 		return kind(s.AllOf[0])
 	}
-	if s.Format != "" {
+	if s.Type.Is("string") && s.Format != "" {
 		text = s.Format
 	}
 	if len(s.Enum) > 0 {
