@@ -16,15 +16,16 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/jobpilot/jobpilot/pkg/pg"
+	"github.com/jobpilot/jobpilot/pkg/pg/migrate"
 )
 
 // DB gives the test a schema of its own with the migrations of dir (relative to
-// the checkout, "migrations/auth") applied by goose, and a pool through
-// PgBouncer of a role that may use it as the service's role may, and no other.
-// Both are dropped when the test ends.
+// the checkout, "migrations/auth") applied by goose and River's tables, and a
+// pool through PgBouncer of a role that may use it as the service's role may, and
+// no other. Both are dropped when the test ends.
 func DB(t testing.TB, dir string) *pgxpool.Pool {
 	t.Helper()
-	return database(t, func(ctx context.Context, conn *pgx.Conn) error {
+	return database(t, func(ctx context.Context, conn *pgx.Conn, schema string) error {
 		db := stdlib.OpenDB(*conn.Config())
 		defer db.Close()
 		db.SetMaxOpenConns(1)
@@ -32,7 +33,10 @@ func DB(t testing.TB, dir string) *pgxpool.Pool {
 		if err != nil {
 			return err
 		}
-		_, err = provider.Up(ctx)
+		if _, err = provider.Up(ctx); err != nil {
+			return err
+		}
+		_, err = migrate.River(ctx, Env(t, "POSTGRES_ADMIN_URL"), schema)
 		return err
 	})
 }
@@ -40,7 +44,7 @@ func DB(t testing.TB, dir string) *pgxpool.Pool {
 // Schema is [DB] with the tables of the given DDL instead of a service's.
 func Schema(t testing.TB, ddl string) *pgxpool.Pool {
 	t.Helper()
-	return database(t, func(ctx context.Context, conn *pgx.Conn) error {
+	return database(t, func(ctx context.Context, conn *pgx.Conn, _ string) error {
 		_, err := conn.Exec(ctx, ddl)
 		return err
 	})
@@ -52,7 +56,7 @@ const lockDatabaseRow = "SELECT pg_advisory_xact_lock(hashtext('testkit'));"
 
 const setupTimeout = 30 * time.Second
 
-func database(t testing.TB, migrate func(context.Context, *pgx.Conn) error) *pgxpool.Pool {
+func database(t testing.TB, apply func(ctx context.Context, conn *pgx.Conn, schema string) error) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
@@ -79,7 +83,7 @@ func database(t testing.TB, migrate func(context.Context, *pgx.Conn) error) *pgx
 		t.Fatalf("connect to migrate: %v", err)
 	}
 	defer conn.Close(ctx)
-	if err := migrate(ctx, conn); err != nil {
+	if err := apply(ctx, conn, name); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
 	if _, err := conn.Exec(ctx, pg.GrantService(name, name)); err != nil {
