@@ -22,9 +22,10 @@ type Limiter struct {
 	prefix string
 }
 
-// NewLimiter counts under keys that begin with prefix. Metrics may be nil.
-func NewLimiter(client redis.UniversalClient, prefix string, metrics prometheus.Registerer) (*Limiter, error) {
-	l := &Limiter{redis: client, prefix: prefix, local: localLimits{tat: map[string]time.Time{}},
+// NewLimiter counts under keys "<name>:rate:…"; name is the service as a rule.
+// Metrics may be nil.
+func NewLimiter(client redis.UniversalClient, name string, metrics prometheus.Registerer) (*Limiter, error) {
+	l := &Limiter{redis: client, prefix: name + ":rate:", local: localLimits{tat: map[string]time.Time{}},
 		taken: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rate_limit_total", Help: "Requests counted, by outcome and by who counted: redis, or local while it is down.",
 		}, []string{"outcome", "by"})}

@@ -1,0 +1,51 @@
+package cache_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jobpilot/jobpilot/pkg/cache"
+	"github.com/jobpilot/jobpilot/pkg/testkit"
+)
+
+func ExampleCache() {
+	testkit.Example(func(t testing.TB) {
+		ctx := context.Background()
+		client, prefix := testkit.Redis(t)
+		names, err := cache.New[string](client, cache.Options{Name: prefix + "names", TTL: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			name, err := names.Get(ctx, "42", func(context.Context) (string, error) {
+				fmt.Println("asked the database")
+				return "Ada", nil
+			})
+			fmt.Println(name, err)
+		}
+	})
+	// Output:
+	// asked the database
+	// Ada <nil>
+	// Ada <nil>
+}
+
+func ExampleLimiter() {
+	testkit.Example(func(t testing.TB) {
+		client, prefix := testkit.Redis(t)
+		limiter, err := cache.NewLimiter(client, prefix, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			left, _, retryAfter, err := limiter.Take(context.Background(), nil, "user:42", 2, time.Hour)()
+			fmt.Println(left, retryAfter > 0, err)
+		}
+	})
+	// Output:
+	// 1 false <nil>
+	// 0 false <nil>
+	// 0 true <nil>
+}
