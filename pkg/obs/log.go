@@ -88,7 +88,7 @@ func inSecretGroup(groups []string) bool {
 func maskAny(v any) any {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return masked + " (cannot be shown: " + maskText(err.Error()) + ")"
+		return masked // and so is the error, which may quote it
 	}
 	var tree any
 	if err := json.Unmarshal(raw, &tree); err != nil {
@@ -157,7 +157,7 @@ var secretText = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,
 	`|\bjp[a-z]_[A-Za-z0-9_-]{6,}` +
 	`|(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}`)
 
-var urlPassword = regexp.MustCompile(`(://[^/\s:@]*:)[^@\s]+@`)
+var urlPassword = regexp.MustCompile(`(://[^/\s:@]*:)[^/@\s]+@`)
 
 // mayHoldSecret is a cheap test before the expressions run.
 func mayHoldSecret(s string) bool {
