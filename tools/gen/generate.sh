@@ -14,7 +14,7 @@ go -C "$tools" build -o "$work/gen" .
 oapi_codegen=$(go -C "$tools" tool -n oapi-codegen)
 sqlc=$(go -C "$tools" tool -n sqlc)
 
-"$work/gen" -root "$root" lint bundle access gateway events reference config
+"$work/gen" -root "$root" lint bundle access gateway events reference config schema
 "$work/gen" -root "$root" -out "$work" codegen
 
 for service in "$root"/services/*/; do

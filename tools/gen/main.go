@@ -11,6 +11,7 @@
 //	events     services/*/internal/*/events.gen.go, and topology.gen.json of services and deploy/rabbitmq
 //	reference  docs/api-reference.md
 //	config     docs/configuration.md and .env.example
+//	schema     docs/database-schema.md
 //
 // It is run by generate.sh; verify.sh fails when anything in the repository differs from what it makes.
 package main
@@ -33,7 +34,7 @@ func main() {
 	out := flag.String("out", "", "`directory` for codegen")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "gen: name what to make: bundle, codegen, lint, access, gateway, events, reference, config")
+		fmt.Fprintln(os.Stderr, "gen: name what to make: bundle, codegen, lint, access, gateway, events, reference, config, schema")
 		os.Exit(2)
 	}
 	if err := run(*root, *out, flag.Args()); err != nil {
@@ -59,6 +60,7 @@ func run(root, out string, commands []string) error {
 			"events":    g.events,
 			"reference": g.reference,
 			"config":    g.config,
+			"schema":    g.schema,
 		}[name]
 		if command == nil {
 			return fmt.Errorf("gen: there is no command %q", name)
@@ -188,6 +190,10 @@ func (g generator) config() error {
 		return err
 	}
 	return g.write(func() ([]byte, error) { return reference.Config(g.root, services) }, reference.ConfigFile)
+}
+
+func (g generator) schema() error {
+	return g.write(func() ([]byte, error) { return reference.Schema(g.root) }, reference.SchemaFile)
 }
 
 // write puts what make returns into a file below the root, with the directories it needs.

@@ -121,3 +121,74 @@ func TestAPIShowsEachPublicOperation(t *testing.T) {
 		t.Error("an internal operation is described to integrators")
 	}
 }
+
+func TestSchemaFollowsTheMigrations(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, "migrations/shop/00001_a.sql", `-- +goose Up
+
+-- Orders, one each.
+-- They stay.
+CREATE TABLE orders (
+    id     uuid PRIMARY KEY,
+    state  text NOT NULL DEFAULT '--new' -- where it is
+        CHECK (state IN ('a', 'b')),
+    note   text,                         -- what the buyer said
+                                         -- and meant
+    UNIQUE (id, state),
+    CHECK (state <> 'a'
+        OR note IS NULL)
+) WITH (fillfactor = 80);
+CREATE INDEX orders_state ON orders (state)
+    WHERE note IS NULL;
+CREATE INDEX orders_note ON orders (note);
+CREATE TABLE gone (
+    id uuid
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+CREATE TABLE inner_table (
+    id uuid
+);
+END $$;
+-- +goose StatementEnd
+
+-- +goose Down
+DROP TABLE orders;
+`)
+	write(t, root, "migrations/shop/00002_b.sql", `-- +goose Up
+ALTER TABLE orders ADD COLUMN weight integer NOT NULL DEFAULT 0; -- in grams
+ALTER TABLE orders DROP COLUMN note;
+ALTER TABLE orders ALTER COLUMN state DROP DEFAULT;
+DROP INDEX orders_note;
+DROP TABLE gone;
+`)
+	data, err := Schema(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(string(data), "\n## ")
+	want := `shop
+
+### orders
+
+Orders, one each. They stay.
+
+| column | definition | meaning |
+|---|---|---|
+| ` + "`id` | `uuid PRIMARY KEY`" + ` |  |
+| ` + "`state` | `text NOT NULL DEFAULT '--new' CHECK (state IN ('a', 'b'))`" + ` | where it is |
+| ` + "`weight` | `integer NOT NULL DEFAULT 0`" + ` | in grams |
+
+- ` + "`UNIQUE (id, state)`" + `
+- ` + "`CHECK (state <> 'a' OR note IS NULL)`" + `
+
+- ` + "`CREATE INDEX orders_state ON orders (state) WHERE note IS NULL`" + `
+
+- ` + "`ALTER TABLE orders ALTER COLUMN state DROP DEFAULT`" + `
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
