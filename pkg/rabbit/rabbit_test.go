@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/jobpilot/jobpilot/pkg/rabbit"
 	"github.com/jobpilot/jobpilot/pkg/testkit"
@@ -378,4 +379,43 @@ func look(t testing.TB, conn *rabbit.Conn, queue string) (dead []rabbit.Dead) {
 		t.Fatal(err)
 	}
 	return dead
+}
+
+// A message whose consumer dies each time is dead after the broker has delivered
+// it DeliveryLimit times.
+func TestAMessageThatKillsItsConsumerDies(t *testing.T) {
+	t.Parallel()
+	url := testkit.Rabbit(t)
+	conn := open(t, url, topology(rabbit.Queue{Name: "work", Tries: 3, Delays: delays(time.Second)}))
+	m := event("", "work", 1)
+	publish(t, conn, m)
+	raw, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	deliveries := 0
+	var dead []rabbit.Dead
+	testkit.Eventually(t, "the message is dead", func() bool {
+		ch, err := raw.Channel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := ch.Get("work", false); err != nil {
+			t.Fatal(err)
+		} else if ok {
+			deliveries++
+		}
+		ch.Close() // without an answer
+		if deliveries > rabbit.DeliveryLimit {
+			dead = look(t, conn, "work")
+		}
+		return len(dead) == 1
+	})
+	if d := dead[0]; d.ID != m.ID || d.Half != "work" || d.Attempts != rabbit.DeliveryLimit || !strings.Contains(d.Error, "never answered") || d.First.IsZero() {
+		t.Errorf("cause of death %+v", d)
+	}
+	if deliveries != rabbit.DeliveryLimit+1 {
+		t.Errorf("%d deliveries", deliveries)
+	}
 }
