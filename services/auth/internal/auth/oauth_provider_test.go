@@ -263,7 +263,7 @@ func TestAStolenProviderCodeIsOfNoUse(t *testing.T) {
 		mine.back().wantError("provider_error")
 		// Used before:
 		x := f.begin(provider).browse("ada").back()
-		f.tokens(x.exchange())
+		x.code()
 		again := f.begin(provider).browse("ada")
 		again.Code = x.Code
 		again.back().wantError("provider_error")
