@@ -137,11 +137,11 @@ func (g generator) access() error {
 }
 
 func (g generator) gateway() error {
-	for name, make := range map[string]func([]*contract.Contract) ([]byte, error){
+	for name, render := range map[string]func([]*contract.Contract) ([]byte, error){
 		"operations": gateway.Operations,
 		"routes":     gateway.Locations,
 	} {
-		err := g.write(func() ([]byte, error) { return make(g.contracts) }, gateway.Dir, name+".gen.conf.template")
+		err := g.write(func() ([]byte, error) { return render(g.contracts) }, gateway.Dir, name+".gen.conf.template")
 		if err != nil {
 			return err
 		}
@@ -196,10 +196,10 @@ func (g generator) schema() error {
 	return g.write(func() ([]byte, error) { return reference.Schema(g.root) }, reference.SchemaFile)
 }
 
-// write puts what make returns into a file below the root, with the directories it needs.
-func (g generator) write(make func() ([]byte, error), path ...string) error {
+// write puts content into a file below the root, with the directories it needs.
+func (g generator) write(content func() ([]byte, error), path ...string) error {
 	name := filepath.Join(append([]string{g.root}, path...)...)
-	data, err := make()
+	data, err := content()
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Join(path...), err)
 	}

@@ -21,7 +21,7 @@ const Dir = "api/openapi"
 // DefaultBodyLimit is the most bytes that an operation without x-body-limit takes.
 const DefaultBodyLimit = 64 << 10
 
-// Rate classes of operations. The gateway keeps one limit per client and class; internal operations
+// RateClasses of operations. The gateway keeps one limit per client and class; internal operations
 // do not pass it.
 var RateClasses = []string{"login", "write", "read", "search", "public", "internal"}
 
@@ -71,8 +71,8 @@ type Permission struct {
 	Services []string `yaml:"services"`
 }
 
-// Fault is something wrong in a contract.
-type Fault struct {
+// FaultError is something wrong in a contract.
+type FaultError struct {
 	File    string
 	Line    int // 0 when unknown
 	Pointer string
@@ -80,7 +80,7 @@ type Fault struct {
 }
 
 // Error is the fault in one line: file:line: pointer: message.
-func (f Fault) Error() string {
+func (f FaultError) Error() string {
 	place := f.File
 	if f.Line > 0 {
 		place += ":" + strconv.Itoa(f.Line)
@@ -125,7 +125,7 @@ func read(root, file string) (*yaml.Node, error) {
 	}
 	n, err := parse(data)
 	if err != nil {
-		return nil, Fault{File: file, Message: err.Error()}
+		return nil, FaultError{File: file, Message: err.Error()}
 	}
 	return n, nil
 }
@@ -142,7 +142,7 @@ func load(root, file string, common *yaml.Node) (*Contract, error) {
 		common:  common,
 	}
 	if c.bundled, err = bundle(source, common); err != nil {
-		return nil, Fault{File: file, Message: err.Error()}
+		return nil, FaultError{File: file, Message: err.Error()}
 	}
 	data, err := c.YAML()
 	if err != nil {
@@ -150,10 +150,10 @@ func load(root, file string, common *yaml.Node) (*Contract, error) {
 	}
 	loader := openapi3.NewLoader()
 	if c.Doc, err = loader.LoadFromData(data); err != nil {
-		return nil, Fault{File: file, Message: err.Error()}
+		return nil, FaultError{File: file, Message: err.Error()}
 	}
 	if err := c.Doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
-		return nil, Fault{File: file, Message: strings.ReplaceAll(err.Error(), "\n", " ")}
+		return nil, FaultError{File: file, Message: strings.ReplaceAll(err.Error(), "\n", " ")}
 	}
 	return c, c.readOperations()
 }
@@ -206,10 +206,10 @@ func (c *Contract) readOperations() error {
 	return fault
 }
 
-// fault makes a Fault at a pointer, shown at the line where the pointer's part is, or where it is missing.
-func (c *Contract) fault(pointer, format string, args ...any) Fault {
+// fault makes a FaultError at a pointer, shown at the line where the pointer's part is, or where it is missing.
+func (c *Contract) fault(pointer, format string, args ...any) FaultError {
 	n, _ := at(c.source, pointer)
-	return Fault{File: c.File, Line: n.Line, Pointer: pointer, Message: fmt.Sprintf(format, args...)}
+	return FaultError{File: c.File, Line: n.Line, Pointer: pointer, Message: fmt.Sprintf(format, args...)}
 }
 
 // parseSize reads a size such as 64KiB, in bytes.

@@ -101,7 +101,7 @@ func TestLintNamesEachFault(t *testing.T) {
 			}
 			must(t, err)
 			faults := Lint(all)
-			i := slices.IndexFunc(faults, func(f Fault) bool { return f.Pointer == c.pointer && strings.Contains(f.Message, c.message) })
+			i := slices.IndexFunc(faults, func(f FaultError) bool { return f.Pointer == c.pointer && strings.Contains(f.Message, c.message) })
 			if i < 0 {
 				t.Fatalf("want %s: …%s…; got %v", c.pointer, c.message, faults)
 			}

@@ -3,6 +3,7 @@ package contract
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -23,8 +24,8 @@ var (
 
 // Lint checks the contracts against this project's rules (docs/adr/0010-contracts.md) and returns every
 // fault, in the order of the files.
-func Lint(all []*Contract) []Fault {
-	var faults []Fault
+func Lint(all []*Contract) []FaultError {
+	var faults []FaultError
 	owner := map[string]*Operation{}
 	routes := map[string]string{}
 	for _, c := range all {
@@ -44,7 +45,7 @@ func Lint(all []*Contract) []Fault {
 		for name, s := range c.Doc.Components.Schemas {
 			l.schema(s, Pointer("components", "schemas", name), false)
 		}
-		slices.SortStableFunc(l.faults, func(a, b Fault) int {
+		slices.SortStableFunc(l.faults, func(a, b FaultError) int {
 			if d := strings.Compare(a.File, b.File); d != 0 {
 				return d
 			}
@@ -60,7 +61,7 @@ func Lint(all []*Contract) []Fault {
 
 type linter struct {
 	c      *Contract
-	faults []Fault
+	faults []FaultError
 	seen   map[string]bool
 }
 
@@ -189,7 +190,7 @@ func (l *linter) parameters(o *Operation) {
 			l.example(param.Schema, param.Example, pointer+"/example", openapi3.VisitAsRequest())
 		}
 	}
-	if o.Method == "POST" && !idempotent {
+	if o.Method == http.MethodPost && !idempotent {
 		l.fault(o.Pointer+"/parameters", "POST honours Idempotency-Key: add $ref: '%s#/components/parameters/IdempotencyKey'", commonFile)
 	}
 }
@@ -199,7 +200,7 @@ func (l *linter) body(o *Operation) {
 		return
 	}
 	p := o.Pointer + "/requestBody"
-	if o.Method == "GET" || o.Method == "HEAD" {
+	if o.Method == http.MethodGet || o.Method == http.MethodHead {
 		l.fault(p, "%s has no body (RFC 9110 §9.3.1); use parameters or POST", o.Method)
 	}
 	for media, content := range o.Spec.RequestBody.Value.Content {

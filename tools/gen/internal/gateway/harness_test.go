@@ -37,7 +37,7 @@ import (
 
 // fixture copies what the gateway is made from — its templates, common.yaml and the contracts of testdata —
 // into a repository of its own and generates there.
-func fixture(t testing.TB) string {
+func fixture(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	must(t, os.CopyFS(filepath.Join(root, "api"), os.DirFS("../../testdata/api")))
@@ -47,10 +47,10 @@ func fixture(t testing.TB) string {
 	must(t, os.WriteFile(filepath.Join(root, "api/openapi/common.yaml"), common, 0o644))
 	contracts, err := contract.LoadAll(root)
 	must(t, err)
-	for name, make := range map[string]func([]*contract.Contract) ([]byte, error){
+	for name, render := range map[string]func([]*contract.Contract) ([]byte, error){
 		"operations": gateway.Operations, "routes": gateway.Locations,
 	} {
-		data, err := make(contracts)
+		data, err := render(contracts)
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(root, gateway.Dir, name+".gen.conf.template"), data, 0o644))
 	}
@@ -59,7 +59,7 @@ func fixture(t testing.TB) string {
 
 // edge is a running NGINX before services that record what reaches them.
 type edge struct {
-	t          testing.TB
+	t          *testing.T
 	http, tls  string // addresses
 	pool       *x509.CertPool
 	dir        string
@@ -68,7 +68,7 @@ type edge struct {
 
 // startGateway renders and starts NGINX with settings beside those of gateway.env. Upstreams that settings
 // name are not replaced by recorders.
-func startGateway(t testing.TB, settings map[string]string) *edge {
+func startGateway(t *testing.T, settings map[string]string) *edge {
 	t.Helper()
 	if _, err := exec.LookPath("nginx"); err != nil {
 		t.Fatal("nginx is not installed; run: apt-get install nginx-light (or make up)")
@@ -128,7 +128,7 @@ func startGateway(t testing.TB, settings map[string]string) *edge {
 }
 
 // ready waits until the address takes connections.
-func ready(t testing.TB, address string, exited <-chan struct{}, log *bytes.Buffer) {
+func ready(t *testing.T, address string, exited <-chan struct{}, log *bytes.Buffer) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -163,7 +163,8 @@ type recorded struct {
 	body string
 }
 
-func record(t testing.TB) *recorder {
+func record(t *testing.T) *recorder {
+	t.Helper()
 	r := &recorder{handler: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"ok":true}`)
@@ -205,7 +206,7 @@ func (r *recorder) answer(h http.HandlerFunc) {
 }
 
 // one returns the single request that has arrived.
-func (r *recorder) one(t testing.TB) recorded {
+func (r *recorder) one(t *testing.T) recorded {
 	t.Helper()
 	list := r.take()
 	if len(list) != 1 {
@@ -300,7 +301,7 @@ func (g *edge) problem(r response, status int, code string) {
 	}
 }
 
-func problemSchema(t testing.TB) *openapi3.Schema {
+func problemSchema(t *testing.T) *openapi3.Schema {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromFile("../../../../api/openapi/common.yaml")
 	must(t, err)
@@ -315,7 +316,7 @@ func (g *edge) nothing() {
 	}
 }
 
-func freeAddress(t testing.TB) string {
+func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -324,7 +325,7 @@ func freeAddress(t testing.TB) string {
 }
 
 // certificate writes gateway.crt and gateway.key and returns a pool that trusts them.
-func certificate(t testing.TB, dir string) *x509.CertPool {
+func certificate(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -356,7 +357,7 @@ func (g *edge) secure(change func(*tls.Config)) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
 }
 
-func must(t testing.TB, err error) {
+func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
