@@ -7,7 +7,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 STACK_BIN := .data/bin/stack
-STACK_RUN = @go build -buildvcs=false -trimpath -o .data/bin/ ./tools/stack && $(STACK_BIN)
+STACK_RUN = @go build -buildvcs=false -o .data/bin/ ./tools/stack && $(STACK_BIN)
 ifdef INSTANCE
 OPTIONS = -instance $(INSTANCE)
 endif
@@ -63,4 +63,4 @@ verify: ## fail when a generated file is not what its source makes
 	@sh tools/gen/verify.sh
 
 build: ## compile every program into .data/bin
-	@go build -buildvcs=false -trimpath -o .data/bin/ ./services/... ./tools/...
+	@go build -buildvcs=false -o .data/bin/ ./services/... ./tools/...

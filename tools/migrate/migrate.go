@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/pkg/pg/migrate"
@@ -54,16 +54,16 @@ func (m *migrator) with(ctx context.Context, service string, f func(*sql.DB, *go
 	}
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{schema}.Sanitize()); err != nil {
-		return err
-	}
-	locker, err := lock.NewPostgresSessionLocker()
+	unlock, err := lock(ctx, db)
 	if err != nil {
 		return err
 	}
+	defer unlock()
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{schema}.Sanitize()); err != nil {
+		return err
+	}
 	// Qualified, or a schema without a table of its own would find that of "common".
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS(dir),
-		goose.WithSessionLocker(locker), goose.WithTableName(schema+"."+versionTable))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS(dir), goose.WithTableName(schema+"."+versionTable))
 	if errors.Is(err, goose.ErrNoMigrations) {
 		return f(db, nil)
 	}
@@ -71,6 +71,34 @@ func (m *migrator) with(ctx context.Context, service string, f func(*sql.DB, *go
 		return err
 	}
 	return f(db, provider)
+}
+
+// lock waits until no other migrate works on this database, and keeps others
+// out until it is released or its session ends. It asks again and again rather
+// than waiting inside the server: a statement that waits holds a snapshot, and
+// CREATE INDEX CONCURRENTLY in the other migrate would wait for that.
+func lock(ctx context.Context, db *sql.DB) (unlock func(), err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var got bool
+		if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(hashtextextended('jobpilot.migrate', 0))").Scan(&got); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		if got {
+			// Closing the database closes the session, which gives the lock back.
+			return func() { _ = conn.Close() }, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), conn.Close())
+		case <-tick.C:
+		}
+	}
 }
 
 const versionTable = "goose_db_version"

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -12,8 +14,8 @@ import (
 )
 
 // connect opens a superuser's connection and passes it to f.
-func (c checks) connect(ctx context.Context, database string, f func(*pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, c.adminURL(database))
+func (b backend) connect(ctx context.Context, database string, f func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, b.adminURL(database))
 	if err != nil {
 		return err
 	}
@@ -24,14 +26,14 @@ func (c checks) connect(ctx context.Context, database string, f func(*pgx.Conn) 
 // preparePgBouncer gives PgBouncer its role and, in every database present and
 // to come, the function with which it looks up the others. Once made, the
 // check costs one query.
-func (c checks) preparePgBouncer(ctx context.Context) error {
+func (b backend) preparePgBouncer(ctx context.Context) error {
 	for _, database := range []string{"template1", "postgres"} {
-		err := c.connect(ctx, database, func(conn *pgx.Conn) error {
+		err := b.connect(ctx, database, func(conn *pgx.Conn) error {
 			var there bool
 			if err := conn.QueryRow(ctx, "SELECT to_regproc('pgbouncer.get_auth') IS NOT NULL").Scan(&there); err != nil || there {
 				return err
 			}
-			if err := ensureRole(ctx, conn, "pgbouncer", c.secrets["PGBOUNCER_PASSWORD"]); err != nil {
+			if err := ensureRole(ctx, conn, "pgbouncer", b.secrets["PGBOUNCER_PASSWORD"]); err != nil {
 				return err
 			}
 			_, err := conn.Exec(ctx, `
@@ -73,21 +75,14 @@ func setPassword(ctx context.Context, conn *pgx.Conn, format, name, password str
 
 // prepareDatabase makes the instance's database and roles: one that owns it
 // and runs migrations, and one per service, which reaches its own schema only.
-func (c checks) prepareDatabase(ctx context.Context, l *layout, in instance, ownerPassword string) error {
-	schemas, err := l.schemas()
-	if err != nil {
-		return err
-	}
+// passwords are the services' by name.
+func (b backend) prepareDatabase(ctx context.Context, in instance, ownerPassword string, passwords map[string]string) error {
 	type login struct{ role, password, service string }
 	logins := []login{{in.owner(), ownerPassword, ""}}
-	for _, s := range schemas[1:] {
-		env, err := readEnvMap(in.serviceEnvFile(l, s))
-		if err != nil {
-			return err
-		}
-		logins = append(logins, login{in.role(s), env["DATABASE_PASSWORD"], s})
+	for _, s := range slices.Sorted(maps.Keys(passwords)) {
+		logins = append(logins, login{in.role(s), passwords[s], s})
 	}
-	return c.connect(ctx, "postgres", func(conn *pgx.Conn) error {
+	return b.connect(ctx, "postgres", func(conn *pgx.Conn) error {
 		for _, r := range logins {
 			if err := ensureRole(ctx, conn, r.role, r.password); err != nil {
 				return err
@@ -107,7 +102,7 @@ func (c checks) prepareDatabase(ctx context.Context, l *layout, in instance, own
 			}
 		}
 		for _, r := range logins {
-			if err := c.ensurePassword(ctx, conn, r.role, r.password, in.database); err != nil {
+			if err := b.ensurePassword(ctx, conn, r.role, r.password, in.database); err != nil {
 				return err
 			}
 			if r.service == "" {
@@ -127,9 +122,9 @@ func (c checks) prepareDatabase(ctx context.Context, l *layout, in instance, own
 
 // ensurePassword sets a role's password again when the one on file no longer
 // opens the database: the folder env/ was lost, or an old one was put back.
-func (c checks) ensurePassword(ctx context.Context, admin *pgx.Conn, role, password, database string) error {
+func (b backend) ensurePassword(ctx context.Context, admin *pgx.Conn, role, password, database string) error {
 	var pgErr *pgconn.PgError
-	err := selectOne(ctx, postgresURL(role, password, addr(portPostgres), database))
+	err := selectOne(ctx, postgresURL(role, password, b.postgres, database))
 	if errors.As(err, &pgErr) && pgErr.Code == "28P01" { // invalid_password
 		return setPassword(ctx, admin, "ALTER ROLE %I PASSWORD %L", role, password)
 	}
@@ -141,6 +136,6 @@ func (c checks) ensurePassword(ctx context.Context, admin *pgx.Conn, role, passw
 
 // migrateURL is how tools/migrate connects: as the schemas' owner and past
 // PgBouncer, because it holds an advisory lock of its session.
-func (in instance) migrateURL(ownerPassword string) string {
-	return postgresURL(in.owner(), ownerPassword, addr(portPostgres), in.database)
+func (b backend) migrateURL(in instance, ownerPassword string) string {
+	return postgresURL(in.owner(), ownerPassword, b.postgres, in.database)
 }

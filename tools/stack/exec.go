@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -183,20 +184,17 @@ func startTime(pid int) (string, error) {
 }
 
 func parseStartTime(stat string) (string, error) {
-	// Field 2, the command in parentheses, may itself hold spaces and parentheses.
-	_, rest, ok := cutLast(stat, ")")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 20 || fields[0] == "Z" {
+	fields := statFields(stat)
+	if len(fields) < 20 || fields[0] == "Z" {
 		return "", errors.New("not a running process")
 	}
 	return fields[19], nil
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
+// statFields are the fields of /proc/<pid>/stat from the third on. The second,
+// the command in parentheses, may itself hold spaces and parentheses.
+func statFields(stat string) []string {
+	return strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
 }
 
 // killLeftovers ends the processes of every pid file, with their process
@@ -206,40 +204,54 @@ func (l *layout) killLeftovers() error {
 	if err != nil {
 		return err
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		left := 0
-		for _, f := range files {
-			if pid := livePid(f); pid != 0 {
-				left++
-				// Each program of supervisord leads a process group.
-				if err := syscall.Kill(-pid, sig); err != nil {
-					_ = syscall.Kill(pid, sig)
-				}
-			}
+	groups := map[int]string{} // each program of supervisord leads a process group
+	for _, f := range files {
+		if pid := livePid(f); pid != 0 {
+			groups[pid] = strings.TrimSuffix(filepath.Base(f), ".pid")
 		}
-		if left == 0 {
-			break
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		for pid := range groups {
+			_ = syscall.Kill(-pid, sig)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		_ = poll(ctx, 50*time.Millisecond, func(context.Context) error {
-			for _, f := range files {
-				if livePid(f) != 0 {
-					return errors.New("still running")
-				}
+			alive := liveGroups()
+			maps.DeleteFunc(groups, func(pid int, _ string) bool { return !alive[pid] })
+			if len(groups) > 0 {
+				return errors.New("still running")
 			}
 			return nil
 		})
 		cancel()
 	}
+	for pid, name := range groups {
+		return fmt.Errorf("process %d (%s) does not end; end it by hand", pid, name)
+	}
 	for _, f := range files {
-		if pid := livePid(f); pid != 0 {
-			return fmt.Errorf("process %d (%s) does not end; end it by hand", pid, strings.TrimSuffix(filepath.Base(f), ".pid"))
-		}
 		if err := os.Remove(f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// liveGroups are the process groups with a process that has not ended.
+func liveGroups() map[int]bool {
+	groups := map[int]bool{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		if f := statFields(string(b)); len(f) > 2 && f[0] != "Z" {
+			if pgid, err := strconv.Atoi(f[2]); err == nil {
+				groups[pgid] = true
+			}
+		}
+	}
+	return groups
 }
 
 // poll calls f every interval until it returns nil or ctx ends, and then

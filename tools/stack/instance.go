@@ -99,7 +99,7 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 	origins := strings.Join([]string{"http://localhost:3000", public, plain}, ",")
 	auth := "http://" + addr(in.port(servicePorts["auth"]))
 	rabbitPassword := keep(old, "RABBITMQ_PASSWORD", password)
-	c := checks{secrets}
+	b := localBackend(secrets)
 	vars := []envVar{
 		{"ENVIRONMENT", in.name},
 		{"LOG_LEVEL", "info"},
@@ -111,7 +111,7 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 
 		{"REDIS_URL", fmt.Sprintf("redis://:%s@%s/%d", secrets["REDIS_PASSWORD"], addr(portRedis), in.redisDB)},
 		{"RABBITMQ_PASSWORD", rabbitPassword},
-		{"RABBITMQ_URL", c.rabbitURL(in.vhost, in.vhost, rabbitPassword)},
+		{"RABBITMQ_URL", b.rabbitURL(in.vhost, in.vhost, rabbitPassword)},
 		{"SEARCH_URL", "http://" + addr(portSearch)},
 		{"SMTP_URL", "smtp://" + addr(portSMTP)},
 		{"MAIL_FROM", "JobPilot <no-reply@jobpilot.localhost>"},
@@ -141,10 +141,10 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 	if in.name == "test" {
 		// What test helpers need beside what services get.
 		vars = append(vars,
-			envVar{"POSTGRES_ADMIN_URL", c.adminURL(in.database)},
+			envVar{"POSTGRES_ADMIN_URL", b.adminURL(in.database)},
 			envVar{"POSTGRES_ADDR", addr(portPostgres)},
 			envVar{"PGBOUNCER_ADDR", addr(portPgBouncer)},
-			envVar{"RABBITMQ_ADMIN_URL", c.rabbitAdmin()},
+			envVar{"RABBITMQ_ADMIN_URL", b.rabbitAdminURL()},
 		)
 	}
 	services, err := l.schemas()

@@ -57,7 +57,6 @@ func TestLinkData(t *testing.T) {
 	}
 }
 
-
 func TestCheckFree(t *testing.T) {
 	t.Parallel()
 	if err := checkFree("/data", minFree); err != nil {

@@ -22,6 +22,8 @@ const usage = `usage: stack COMMAND [-instance dev|test] …
   env [SERVICE]        print the environment, as NAME=value
   test [-only STAGE] [SERVICE]   everything CI runs, or a part, with a summary
   dlq list|show|replay|drop [QUEUE [ID…|all]]   work on dead messages
+  compose up|down      the same platform with Docker Compose
+  prepare              make databases, queues and buckets on the servers that the environment names
   mailer               send the queue "notifications" by SMTP_URL (run by up)
   run PROGRAM ARG…     run a program with the instance's environment
   clean [-all]         stop everything and remove the data; -all: the tools too
@@ -48,6 +50,9 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return e.run()
+	}
+	if command == "prepare" {
+		return prepareFromEnv(ctx)
 	}
 	if err := os.Setenv("PATH", systemPath(os.Getenv("PATH"))); err != nil {
 		return err
@@ -90,6 +95,8 @@ func run(ctx context.Context, args []string) error {
 		return s.mailer(ctx)
 	case "dlq":
 		return s.dlq(ctx, o.instance, o.args)
+	case "compose":
+		return s.compose(o.args)
 	case "run":
 		return s.run(o.instance, o.args)
 	case "clean":

@@ -12,8 +12,8 @@ import (
 
 // rabbitAPI calls RabbitMQ's management API and decodes the answer into out,
 // if it is not nil.
-func (c checks) rabbitAPI(ctx context.Context, method, path string, in, out any) error {
-	return callRabbit(ctx, c.rabbitAdmin(), method, path, in, out)
+func (b backend) rabbitAPI(ctx context.Context, method, path string, in, out any) error {
+	return callRabbit(ctx, b.rabbitAdminURL(), method, path, in, out)
 }
 
 func callRabbit(ctx context.Context, base, method, path string, in, out any) error {
@@ -50,7 +50,7 @@ func callRabbit(ctx context.Context, base, method, path string, in, out any) err
 
 // prepareVhost makes the instance's vhost and its user. The user may declare,
 // write and read there and nowhere else.
-func (c checks) prepareVhost(ctx context.Context, in instance, password string) error {
+func (b backend) prepareVhost(ctx context.Context, in instance, password string) error {
 	calls := []struct {
 		path string
 		body any
@@ -61,7 +61,7 @@ func (c checks) prepareVhost(ctx context.Context, in instance, password string) 
 		{"permissions/" + in.vhost + "/" + in.vhost, map[string]string{"configure": ".*", "write": ".*", "read": ".*"}},
 	}
 	for _, call := range calls {
-		if err := c.rabbitAPI(ctx, http.MethodPut, call.path, call.body, nil); err != nil {
+		if err := b.rabbitAPI(ctx, http.MethodPut, call.path, call.body, nil); err != nil {
 			return err
 		}
 	}

@@ -17,8 +17,23 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// checks ask a server for what it is there to do; an open port is not enough.
-type checks struct{ secrets map[string]string }
+// backend is the data servers as a client sees them: host:port of each, and
+// the administrators' secrets. Its checks ask a server for what it is there to
+// do; an open port is not enough.
+type backend struct {
+	postgres, pgbouncer, redis, rabbit, rabbitAdmin, search, s3, smtp, mailWeb string
+
+	secrets map[string]string
+}
+
+// localBackend is the servers that supervisord keeps.
+func localBackend(secrets map[string]string) backend {
+	return backend{
+		postgres: addr(portPostgres), pgbouncer: addr(portPgBouncer), redis: addr(portRedis),
+		rabbit: addr(portRabbit), rabbitAdmin: addr(portRabbitAdmin), search: addr(portSearch),
+		s3: addr(portS3), smtp: addr(portSMTP), mailWeb: addr(portMailWeb), secrets: secrets,
+	}
+}
 
 // connects is the check of a server that has no question to ask.
 func connects(port int) func(context.Context) error {
@@ -33,12 +48,12 @@ func connects(port int) func(context.Context) error {
 }
 
 // adminURL is the superuser's connection to a database, past PgBouncer.
-func (c checks) adminURL(database string) string {
-	return fmt.Sprintf("postgres://postgres:%s@%s/%s?sslmode=disable", c.secrets["POSTGRES_PASSWORD"], addr(portPostgres), database)
+func (b backend) adminURL(database string) string {
+	return fmt.Sprintf("postgres://postgres:%s@%s/%s?sslmode=disable", b.secrets["POSTGRES_PASSWORD"], b.postgres, database)
 }
 
-func (c checks) postgres(ctx context.Context) error {
-	return selectOne(ctx, c.adminURL("postgres"))
+func (b backend) checkPostgres(ctx context.Context) error {
+	return selectOne(ctx, b.adminURL("postgres"))
 }
 
 // selectOne runs SQL that every PostgreSQL answers, in PgBouncer's transaction mode too.
@@ -57,25 +72,25 @@ func selectOne(ctx context.Context, url string) error {
 	return conn.QueryRow(ctx, "SELECT 1").Scan(&one)
 }
 
-// pgbouncer looks roles up in PostgreSQL, so the function that it does this
+// checkPgBouncer: PgBouncer looks roles up in PostgreSQL, so the function that it does this
 // with is put there first.
-func (c checks) pgbouncer(ctx context.Context) error {
-	if err := c.preparePgBouncer(ctx); err != nil {
+func (b backend) checkPgBouncer(ctx context.Context) error {
+	if err := b.preparePgBouncer(ctx); err != nil {
 		return err
 	}
-	return selectOne(ctx, strings.Replace(c.adminURL("postgres"), addr(portPostgres), addr(portPgBouncer), 1))
+	return selectOne(ctx, strings.Replace(b.adminURL("postgres"), b.postgres, b.pgbouncer, 1))
 }
 
-func (c checks) redis(ctx context.Context) error {
+func (b backend) checkRedis(ctx context.Context) error {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr(portRedis))
+	conn, err := d.DialContext(ctx, "tcp", b.redis)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	if _, err := fmt.Fprintf(conn, "AUTH %s\r\nPING\r\n", c.secrets["REDIS_PASSWORD"]); err != nil {
+	if _, err := fmt.Fprintf(conn, "AUTH %s\r\nPING\r\n", b.secrets["REDIS_PASSWORD"]); err != nil {
 		return err
 	}
 	r := bufio.NewReader(conn)
@@ -91,28 +106,28 @@ func (c checks) redis(ctx context.Context) error {
 	return nil
 }
 
-func (c checks) rabbitURL(vhost, user, password string) string {
-	return fmt.Sprintf("amqp://%s:%s@%s/%s", user, password, addr(portRabbit), vhost)
+func (b backend) rabbitURL(vhost, user, password string) string {
+	return fmt.Sprintf("amqp://%s:%s@%s/%s", user, password, b.rabbit, vhost)
 }
 
-// rabbitAdmin is the base of RabbitMQ's management API.
-func (c checks) rabbitAdmin() string {
-	return fmt.Sprintf("http://admin:%s@%s", c.secrets["RABBITMQ_ADMIN_PASSWORD"], addr(portRabbitAdmin))
+// rabbitAdminURL is the base of RabbitMQ's management API.
+func (b backend) rabbitAdminURL() string {
+	return fmt.Sprintf("http://admin:%s@%s", b.secrets["RABBITMQ_ADMIN_PASSWORD"], b.rabbitAdmin)
 }
 
-func (c checks) rabbit(ctx context.Context) error {
-	conn, err := amqp.Dial(c.rabbitURL("", "admin", c.secrets["RABBITMQ_ADMIN_PASSWORD"]))
+func (b backend) checkRabbit(ctx context.Context) error {
+	conn, err := amqp.Dial(b.rabbitURL("", "admin", b.secrets["RABBITMQ_ADMIN_PASSWORD"]))
 	if err != nil {
 		return err
 	}
 	if err := conn.Close(); err != nil {
 		return err
 	}
-	return getOK(ctx, c.rabbitAdmin()+"/api/health/checks/alarms")
+	return getOK(ctx, b.rabbitAdminURL()+"/api/health/checks/alarms")
 }
 
-func (c checks) search(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr(portSearch)+"/_cluster/health", nil)
+func (b backend) checkSearch(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.search+"/_cluster/health", nil)
 	if err != nil {
 		return err
 	}
@@ -133,14 +148,14 @@ func (c checks) search(ctx context.Context) error {
 	return nil
 }
 
-func (c checks) s3(ctx context.Context) error {
-	_, err := c.s3Client().do(ctx, http.MethodGet, "/", nil)
+func (b backend) checkS3(ctx context.Context) error {
+	_, err := b.s3Client().do(ctx, http.MethodGet, "/", nil)
 	return err
 }
 
-func (c checks) mail(ctx context.Context) error {
+func (b backend) checkMail(ctx context.Context) error {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr(portSMTP))
+	conn, err := d.DialContext(ctx, "tcp", b.smtp)
 	if err != nil {
 		return err
 	}
@@ -154,7 +169,7 @@ func (c checks) mail(ctx context.Context) error {
 	if !strings.HasPrefix(line, "220 ") {
 		return fmt.Errorf("the SMTP server greets with %q", strings.TrimSpace(line))
 	}
-	return getOK(ctx, "http://"+addr(portMailWeb)+"/healthz")
+	return getOK(ctx, "http://"+b.mailWeb+"/healthz")
 }
 
 // getOK asks for a URL and wants any 2xx answer.

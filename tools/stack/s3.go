@@ -29,9 +29,9 @@ type s3Client struct {
 	keys     aws.Credentials
 }
 
-func (c checks) s3Client() s3Client {
-	return s3Client{"http://" + addr(portS3), aws.Credentials{
-		AccessKeyID: c.secrets["S3_ACCESS_KEY_ID"], SecretAccessKey: c.secrets["S3_SECRET_ACCESS_KEY"],
+func (b backend) s3Client() s3Client {
+	return s3Client{"http://" + b.s3, aws.Credentials{
+		AccessKeyID: b.secrets["S3_ACCESS_KEY_ID"], SecretAccessKey: b.secrets["S3_SECRET_ACCESS_KEY"],
 	}}
 }
 

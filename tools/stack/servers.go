@@ -110,25 +110,25 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 		{"ERL_EPMD_ADDRESS", "127.0.0.1"},
 	}
 	home := l.path("state", "search")
-	check := checks{secrets}
+	local := localBackend(secrets)
 	return []program{
 		{
 			name: "postgres", title: "PostgreSQL", order: 100, stop: "INT", // fast shutdown
 			argv:  []string{filepath.Join(postgresBin(), "postgres"), "-D", l.path("state", "postgres"), "-c", "config_file=" + conf["postgresql.conf"]},
 			watch: []string{conf["postgresql.conf"], conf["pg_hba.conf"]},
-			ports: []int{portPostgres}, ready: check.postgres,
+			ports: []int{portPostgres}, ready: local.checkPostgres,
 		},
 		{
 			name: "pgbouncer", title: "PgBouncer", order: 200, stop: "INT",
 			argv:  []string{"pgbouncer", conf["pgbouncer.ini"]},
 			watch: []string{conf["pgbouncer.ini"], conf["userlist.txt"]},
-			ports: []int{portPgBouncer}, ready: check.pgbouncer,
+			ports: []int{portPgBouncer}, ready: local.checkPgBouncer,
 		},
 		{
 			name: "redis", title: "Redis", order: 100,
 			argv:  []string{"redis-server", conf["redis.conf"]},
 			watch: []string{conf["redis.conf"]},
-			ports: []int{portRedis}, ready: check.redis,
+			ports: []int{portRedis}, ready: local.checkRedis,
 		},
 		{
 			name: "epmd", title: "Erlang's port mapper", order: 90,
@@ -158,7 +158,7 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 			}...),
 			wait:  []string{addr(portEPMD)},
 			watch: []string{conf["rabbitmq.conf"], conf["enabled_plugins"]},
-			ports: []int{portRabbit, portRabbitAdmin, portRabbitDist}, ready: check.rabbit,
+			ports: []int{portRabbit, portRabbitAdmin, portRabbitDist}, ready: local.checkRabbit,
 		},
 		{
 			name: "search", title: "OpenSearch", order: 100, dir: home,
@@ -170,7 +170,7 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 				"-Dlog4j2.disable.jmx=true", "-Dlog4j.shutdownHookEnabled=false",
 				"-cp", filepath.Join(tools.search, "lib", "*"), "SearchServer", home, l.path("conf")},
 			watch: []string{conf["opensearch.yml"]},
-			ports: []int{portSearch, portSearchNodes}, ready: check.search,
+			ports: []int{portSearch, portSearchNodes}, ready: local.checkSearch,
 		},
 		{
 			name: "s3", title: "S3 (versitygw)", order: 100,
@@ -178,14 +178,14 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 				"posix", "--versioning-dir", l.path("state", "s3-versions")}, l.s3Metadata()...),
 			files: []string{l.path("env", "s3.env")},
 			watch: []string{l.path("env", "s3.env")},
-			ports: []int{portS3}, ready: check.s3,
+			ports: []int{portS3}, ready: local.checkS3,
 		},
 		{
 			name: "mail", title: "mail catcher (maildev)", order: 100,
 			argv: []string{"node", filepath.Join(tools.maildev, "node_modules/maildev/bin/maildev"),
 				"--ip", "127.0.0.1", "--smtp", fmt.Sprint(portSMTP), "--web-ip", "127.0.0.1", "--web", fmt.Sprint(portMailWeb),
 				"--mail-directory", l.path("state", "mail")},
-			ports: []int{portSMTP, portMailWeb}, ready: check.mail,
+			ports: []int{portSMTP, portMailWeb}, ready: local.checkMail,
 		},
 	}, nil
 }

@@ -54,7 +54,7 @@ func (s stack) up(ctx context.Context, in instance, serversOnly bool) error {
 	if err := l.build(packages...); err != nil {
 		return err
 	}
-	c, err := s.startServers(tools)
+	b, err := s.startServers(tools)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s stack) up(ctx context.Context, in instance, serversOnly bool) error {
 	// beside what a person works with.
 	if err := step("preparing databases, queues and buckets", func() error {
 		for _, each := range instances {
-			if err := each.prepare(ctx, l, c); err != nil {
+			if err := each.prepare(ctx, l, b); err != nil {
 				return err
 			}
 		}
@@ -88,39 +88,39 @@ func (s stack) up(ctx context.Context, in instance, serversOnly bool) error {
 
 // startServers writes the data servers' configuration, starts or updates them
 // and waits until each answers.
-func (s stack) startServers(tools serverTools) (checks, error) {
+func (s stack) startServers(tools serverTools) (backend, error) {
 	l := s.l
 	secrets, err := l.serverSecrets()
 	if err != nil {
-		return checks{}, err
+		return backend{}, err
 	}
-	c := checks{secrets}
+	b := localBackend(secrets)
 	programs, err := l.servers(secrets, tools)
 	if err != nil {
-		return c, err
+		return b, err
 	}
 	running, err := l.states()
 	if err != nil {
-		return c, err
+		return b, err
 	}
 	if running == nil {
 		if err := l.killLeftovers(); err != nil {
-			return c, err
+			return b, err
 		}
 		// Services follow when the servers are ready and prepared.
 		for name := range instances {
 			if err := os.RemoveAll(l.path("conf", name+".ini")); err != nil {
-				return c, err
+				return b, err
 			}
 		}
 	}
 	if err := checkPorts(notRunning(programs, running)); err != nil {
-		return c, err
+		return b, err
 	}
 	if err := l.writePrograms("servers", programs); err != nil {
-		return c, err
+		return b, err
 	}
-	return c, step("starting the data servers", func() error {
+	return b, step("starting the data servers", func() error {
 		if running == nil {
 			err = l.startSupervisor()
 		} else {
@@ -136,24 +136,56 @@ func (s stack) startServers(tools serverTools) (checks, error) {
 	})
 }
 
-// prepare makes the instance's environment and its names on the data servers:
-// roles and database, vhost, user and queues, buckets.
-func (in instance) prepare(ctx context.Context, l *layout, c checks) error {
-	env, err := in.writeEnv(l, c.secrets)
+// prepare makes the instance's environment and its names on the data servers.
+func (in instance) prepare(ctx context.Context, l *layout, b backend) error {
+	env, err := in.writeEnv(l, b.secrets)
 	if err != nil {
 		return err
 	}
-	if err := c.prepareDatabase(ctx, l, in, env["MIGRATE_PASSWORD"]); err != nil {
-		return fmt.Errorf("cannot prepare the database %s: %w; read %s", in.database, err, l.path("log", "postgres.log"))
-	}
-	if err := c.prepareVhost(ctx, in, env["RABBITMQ_PASSWORD"]); err != nil {
-		return fmt.Errorf("cannot prepare the vhost %s: %w; read %s", in.vhost, err, l.path("log", "rabbitmq.log"))
-	}
-	if err := declareTopology(ctx, l, env["RABBITMQ_URL"]); err != nil {
+	schemas, err := l.schemas()
+	if err != nil {
 		return err
 	}
-	if err := c.s3Client().makeBuckets(ctx, in.name); err != nil {
-		return fmt.Errorf("cannot prepare the buckets: %w; read %s", err, l.path("log", "s3.log"))
+	passwords := map[string]string{}
+	for _, s := range schemas[1:] {
+		own, err := readEnvMap(in.serviceEnvFile(l, s))
+		if err != nil {
+			return err
+		}
+		passwords[s] = own["DATABASE_PASSWORD"]
+	}
+	topology, err := readTopology(l)
+	if err != nil {
+		return err
+	}
+	if err := b.prepare(ctx, in, env["MIGRATE_PASSWORD"], env["RABBITMQ_PASSWORD"], passwords, topology); err != nil {
+		return fmt.Errorf("cannot prepare the instance %s: %w; the servers' logs are in %s", in.name, err, l.path("log"))
+	}
+	return nil
+}
+
+// prepare makes the instance's names on the data servers: roles and database,
+// vhost, user and queues, buckets. Queues are made before anybody publishes, so
+// that what is sent before its consumer first starts is kept.
+func (b backend) prepare(ctx context.Context, in instance, ownerPassword, rabbitPassword string, services map[string]string, topology *rabbit.Topology) error {
+	if err := b.prepareDatabase(ctx, in, ownerPassword, services); err != nil {
+		return fmt.Errorf("database %s: %w", in.database, err)
+	}
+	if err := b.prepareVhost(ctx, in, rabbitPassword); err != nil {
+		return fmt.Errorf("vhost %s: %w", in.vhost, err)
+	}
+	conn, err := rabbit.Open(b.rabbitURL(in.vhost, in.vhost, rabbitPassword), rabbit.Options{Name: "stack", Topology: topology})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	declaring, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	if err := conn.Declare(declaring); err != nil {
+		return err
+	}
+	if err := b.s3Client().makeBuckets(ctx, in.name); err != nil {
+		return fmt.Errorf("buckets: %w", err)
 	}
 	return nil
 }
@@ -169,21 +201,6 @@ func readTopology(l *layout) (*rabbit.Topology, error) {
 	return rabbit.ParseTopology(b)
 }
 
-// declareTopology makes the queues before anybody publishes, so that what is
-// sent before its consumer first starts is kept.
-func declareTopology(ctx context.Context, l *layout, url string) error {
-	topology, err := readTopology(l)
-	if err != nil {
-		return err
-	}
-	conn, err := rabbit.Open(url, rabbit.Options{Name: "stack", Topology: topology})
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Declare(ctx)
-}
-
 // migrate runs tools/migrate over all schemas of the instance.
 func (in instance) migrate(ctx context.Context, l *layout) error {
 	env, err := readEnvMap(in.envFile(l))
@@ -196,7 +213,7 @@ func (in instance) migrate(ctx context.Context, l *layout) error {
 	}
 	args := append([]string{"-dir", l.source("migrations"), "up"}, schemas...)
 	cmd := exec.CommandContext(ctx, l.path("bin", "migrate"), args...)
-	cmd.Env = append(os.Environ(), "MIGRATE_URL="+in.migrateURL(env["MIGRATE_PASSWORD"]))
+	cmd.Env = append(os.Environ(), "MIGRATE_URL="+localBackend(nil).migrateURL(in, env["MIGRATE_PASSWORD"]))
 	return l.runLogged("migrate", cmd)
 }
 

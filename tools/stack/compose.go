@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jobpilot/jobpilot/pkg/rabbit"
+)
+
+// compose runs docker compose with secrets that are made once, in the data folder.
+func (s stack) compose(args []string) error {
+	if len(args) != 1 || (args[0] != "up" && args[0] != "down") {
+		return errors.New("usage: compose up|down")
+	}
+	if !onPath("docker")() {
+		return errors.New("docker is not installed; install it, or run everything without: make up")
+	}
+	if err := s.l.ensureCertificate(time.Now()); err != nil {
+		return err
+	}
+	env, err := s.l.composeEnv()
+	if err != nil {
+		return err
+	}
+	command := []string{"compose", "--env-file", env, "--project-directory", s.l.root}
+	if args[0] == "up" {
+		command = append(command, "up", "--build", "--detach", "--wait")
+	} else {
+		command = append(command, "down")
+	}
+	return become("docker", command...)
+}
+
+// composeEnv writes the values that docker-compose.yml refers to.
+func (l *layout) composeEnv() (string, error) {
+	if _, err := l.mkdir(0o700, "env"); err != nil {
+		return "", err
+	}
+	old, err := readEnvMap(l.path("env", "compose.env"))
+	if err != nil {
+		return "", err
+	}
+	// A container's user is nobody on this machine, so it gets a key that all
+	// may read, in a folder that only its owner may enter.
+	for _, name := range []string{"gateway.pem", "gateway.key"} {
+		b, err := os.ReadFile(l.path("tls", name))
+		if err != nil {
+			return "", err
+		}
+		if _, err := l.write(0o644, b, "env", "compose-tls", name); err != nil {
+			return "", err
+		}
+	}
+	vars := []envVar{{"TLS_DIR", l.path("env", "compose-tls")}}
+	for _, name := range []string{"POSTGRES_PASSWORD", "PGBOUNCER_PASSWORD", "REDIS_PASSWORD", "RABBITMQ_ADMIN_PASSWORD", "RABBITMQ_PASSWORD",
+		"S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "MIGRATE_PASSWORD"} {
+		vars = append(vars, envVar{name, keep(old, name, password)})
+	}
+	schemas, err := l.schemas()
+	if err != nil {
+		return "", err
+	}
+	for _, s := range schemas[1:] {
+		name := servicePasswordName(s)
+		vars = append(vars, envVar{name, keep(old, name, password)})
+	}
+	vars = append(vars, envVar{"SEAL_KEYS", keep(old, "SEAL_KEYS", func() string { return "1:" + key256() })})
+	for _, name := range []string{"LOOKUP_KEY", "CURSOR_KEY", "PASSWORD_PEPPER"} {
+		vars = append(vars, envVar{name, keep(old, name, key256)})
+	}
+	return l.write(0o600, formatEnv("Values for docker-compose.yml, made once by tools/stack.", vars), "env", "compose.env")
+}
+
+// servicePasswordName is the variable with the password of a service's database role.
+func servicePasswordName(service string) string {
+	return strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_DATABASE_PASSWORD"
+}
+
+// prepareLimit is how long prepare waits for servers that start beside it.
+const prepareLimit = 3 * time.Minute
+
+// prepareFromEnv makes the names of the instance "dev" on the servers that the
+// environment gives, for Compose; see the service "prepare" in docker-compose.yml.
+func prepareFromEnv(ctx context.Context) error {
+	b := backend{secrets: map[string]string{}}
+	var missing []string
+	get := func(name string) string {
+		v := os.Getenv(name)
+		if v == "" {
+			missing = append(missing, name)
+		}
+		return v
+	}
+	for name, field := range map[string]*string{
+		"POSTGRES_ADDR": &b.postgres, "RABBITMQ_ADDR": &b.rabbit, "RABBITMQ_ADMIN_ADDR": &b.rabbitAdmin, "S3_ADDR": &b.s3,
+	} {
+		*field = get(name)
+	}
+	for _, name := range []string{"POSTGRES_PASSWORD", "PGBOUNCER_PASSWORD", "RABBITMQ_ADMIN_PASSWORD", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"} {
+		b.secrets[name] = get(name)
+	}
+	owner, queues := get("MIGRATE_PASSWORD"), get("RABBITMQ_PASSWORD")
+	services := map[string]string{}
+	for service := range strings.FieldsSeq(get("SERVICES")) {
+		services[service] = get(servicePasswordName(service))
+	}
+	topologyJSON, err := os.ReadFile(get("TOPOLOGY_FILE"))
+	if len(missing) > 0 {
+		return fmt.Errorf("prepare: set %s", strings.Join(missing, ", "))
+	}
+	if err != nil {
+		return fmt.Errorf("TOPOLOGY_FILE: %w", err)
+	}
+	topology, err := rabbit.ParseTopology(topologyJSON)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, prepareLimit)
+	defer cancel()
+	for _, check := range []func(context.Context) error{b.checkPostgres, b.preparePgBouncer, b.checkRabbit, b.checkS3} {
+		if err := poll(ctx, 500*time.Millisecond, check); err != nil {
+			return err
+		}
+	}
+	return b.prepare(ctx, instances["dev"], owner, queues, services, topology)
+}
