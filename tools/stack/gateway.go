@@ -24,6 +24,7 @@ func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 		{"CORS_ORIGINS", corsOrigins},
 		{"GATEWAY_WORKERS", "2"},
 		{"DOCS_DIR", l.path("gateway", "docs")},
+		{"GATEWAY_USER", l.userName},
 	}
 	for _, service := range sortedServices() {
 		name := strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_UPSTREAM"
@@ -70,7 +71,12 @@ func (in instance) gateway(l *layout) (program, error) {
 	}
 	return program{
 		name: in.prefix + "gateway", title: in.title("gateway"), order: 600, stop: "QUIT",
-		argv:  []string{"nginx", "-p", dir + "/", "-c", "nginx.conf", "-e", "stderr"},
+		// NGINX opens /dev/stdout by name, which is supervisord's pipe: only its
+		// owner may. The workers run as GATEWAY_USER.
+		asRoot: true,
+		// NGINX opens its access log by name, /dev/stdout. Under root the supervisor's pipe cannot be opened so by
+		// the servers' user; one that its own process made can.
+		argv:  []string{"bash", "-c", `exec nginx -p "$0/" -c nginx.conf -e stderr > >(exec cat)`, dir},
 		watch: append(files, l.path("tls", "gateway.pem")),
 		ports: []int{in.port(portGatewayHTTP), in.port(portGatewayHTTPS)},
 		ready: func(ctx context.Context) error {

@@ -16,7 +16,7 @@ import (
 // running program keeps.
 func (l *layout) build(packages ...string) error {
 	return step("building", func() error {
-		cmd := exec.Command("go", append([]string{"build", "-buildvcs=false", "-trimpath", "-o", l.path("bin") + "/"}, packages...)...)
+		cmd := exec.Command("go", append([]string{"build", "-buildvcs=false", "-o", l.path("bin") + "/"}, packages...)...)
 		cmd.Dir = l.root
 		return l.runLogged("build", cmd)
 	})
