@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"time"
 
@@ -20,10 +19,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/jobpilot/jobpilot/pkg/config"
 )
 
 // Config says what is watched, and where it is sent. A service embeds it in its
@@ -33,9 +33,12 @@ type Config struct {
 	Version string // of the build
 	// LogLevel is the least severe level that is written.
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info" example:"debug, info, warn or error"`
-	// OTLPEndpoint is the base URL of an OpenTelemetry collector; empty: no spans
-	// are recorded. The other OTEL_* variables of the SDK count as well.
+	// OTLPEndpoint is the base URL of an OpenTelemetry collector that takes OTLP
+	// over HTTP; empty: no spans are recorded. What the SDK reads itself, such as
+	// OTEL_TRACES_SAMPLER, counts as well.
 	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" check:"url=http|https" example:"http://127.0.0.1:4318"`
+	// OTLPHeaders go with what is exported: name=value,name=value.
+	OTLPHeaders config.Secret `env:"OTEL_EXPORTER_OTLP_HEADERS" example:"Authorization=Bearer%20token"`
 	// Output receives the log; nil is standard error.
 	Output io.Writer
 }
@@ -50,7 +53,7 @@ type Obs struct {
 }
 
 // Start sets up logging, tracing and metrics. The collector need not be up.
-func Start(ctx context.Context, cfg Config) (*Obs, error) {
+func Start(_ context.Context, cfg Config) (*Obs, error) {
 	if cfg.Output == nil {
 		cfg.Output = os.Stderr
 	}
@@ -59,13 +62,9 @@ func Start(ctx context.Context, cfg Config) (*Obs, error) {
 	// Without an exporter spans only carry ids: nothing is recorded.
 	opts := []sdktrace.TracerProviderOption{sdktrace.WithSampler(sdktrace.NeverSample())}
 	if cfg.OTLPEndpoint != "" {
-		endpoint, err := url.JoinPath(cfg.OTLPEndpoint, "v1/traces")
+		exporter, err := newExporter(cfg.OTLPEndpoint, cfg.OTLPHeaders.Reveal())
 		if err != nil {
-			return nil, fmt.Errorf("obs: OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
-		}
-		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
-		if err != nil {
-			return nil, fmt.Errorf("obs: start exporting spans: %w", err)
+			return nil, err
 		}
 		opts = []sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", cfg.Service), attribute.String("service.version", cfg.Version)))}

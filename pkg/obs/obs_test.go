@@ -8,17 +8,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/jobpilot/jobpilot/pkg/config"
 	"github.com/jobpilot/jobpilot/pkg/obs"
 )
 
@@ -131,7 +136,7 @@ func TestLinesCannotBeForged(t *testing.T) {
 	}
 }
 
-// Start sets process-wide defaults, so these tests are one, and not parallel.
+// Start sets process-wide defaults, so its tests are not parallel.
 func TestStart(t *testing.T) {
 	var out bytes.Buffer
 	o, err := obs.Start(t.Context(), obs.Config{Service: "auth", Version: "1.2.3", Output: &out})
@@ -164,24 +169,104 @@ func TestStart(t *testing.T) {
 		t.Error(err)
 	}
 
-	// With a collector, spans reach it by OTLP.
-	got := make(chan string, 1)
-	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		got <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Content-Type") + " " + string(body)
+}
+
+// collector is an OpenTelemetry collector that answers in turn.
+func collector(t *testing.T, answers ...int) (endpoint string, got chan *http.Request, bodies chan map[string]any) {
+	t.Helper()
+	got, bodies = make(chan *http.Request, 10), make(chan map[string]any, 10)
+	n := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		got <- r
+		bodies <- body
+		w.WriteHeader(answers[min(n, len(answers)-1)])
+		n++
 	}))
-	defer collector.Close()
-	o, err = obs.Start(t.Context(), obs.Config{Service: "auth", OTLPEndpoint: collector.URL, Output: io.Discard})
+	t.Cleanup(s.Close)
+	return s.URL, got, bodies
+}
+
+func TestExport(t *testing.T) {
+	endpoint, got, bodies := collector(t, 503, 200)
+	o, err := obs.Start(t.Context(), obs.Config{Service: "auth", Version: "1", OTLPEndpoint: endpoint, OTLPHeaders: "Authorization=Bearer%20x,X-Org=1", Output: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, span = otel.Tracer("test").Start(t.Context(), "the-work")
-	span.End()
+	tracer := o.Tracing.Tracer("scope")
+	ctx, parent := tracer.Start(t.Context(), "parent", trace.WithSpanKind(trace.SpanKindServer))
+	_, child := tracer.Start(ctx, "child", trace.WithLinks(trace.Link{SpanContext: parent.SpanContext()}), trace.WithAttributes(
+		attribute.String("text", "has "+jwt), attribute.String("password", "hunter2"), attribute.Int64("int", 1<<60), attribute.Bool("bool", true),
+		attribute.Float64("float", 0.5), attribute.Float64("nan", math.NaN()), attribute.StringSlice("list", []string{"a", jwt}), attribute.String("broken", "\xff")))
+	child.AddEvent("happened", trace.WithAttributes(attribute.Int("n", 1)))
+	child.SetStatus(codes.Error, "bad "+jwt)
+	child.End()
+	parent.End()
 	if err := o.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if sent := <-got; !strings.HasPrefix(sent, "POST /v1/traces application/x-protobuf ") || !strings.Contains(sent, "the-work") || !strings.Contains(sent, "auth") {
-		t.Errorf("%q", sent)
+	<-got // refused with 503, and so sent again
+	r := <-got
+	if r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Authorization") != "Bearer x" || r.Header.Get("X-Org") != "1" {
+		t.Error(r.URL, r.Header)
+	}
+	<-bodies
+	body := <-bodies
+	resource := body["resourceSpans"].([]any)[0].(map[string]any)
+	if s := fmt.Sprint(resource["resource"]); !strings.Contains(s, "map[key:service.name value:map[stringValue:auth]]") {
+		t.Error(s)
+	}
+	scope := resource["scopeSpans"].([]any)[0].(map[string]any)
+	spans := scope["spans"].([]any)
+	if len(spans) != 2 || scope["scope"].(map[string]any)["name"] != "scope" {
+		t.Fatal(scope)
+	}
+	c, p := spans[0].(map[string]any), spans[1].(map[string]any)
+	if c["name"] != "child" || c["parentSpanId"] != p["spanId"] || c["traceId"] != p["traceId"] || len(c["traceId"].(string)) != 32 || p["kind"] != 2.0 || p["parentSpanId"] != nil {
+		t.Error(c, p)
+	}
+	start, err := strconv.ParseInt(c["startTimeUnixNano"].(string), 10, 64)
+	if err != nil || time.Since(time.Unix(0, start)) > time.Minute {
+		t.Error(c["startTimeUnixNano"])
+	}
+	attrs := map[string]any{}
+	for _, a := range c["attributes"].([]any) {
+		attrs[a.(map[string]any)["key"].(string)] = a.(map[string]any)["value"]
+	}
+	for key, want := range map[string]string{"text": "map[stringValue:has [masked]]", "password": "map[stringValue:[masked]]", "int": "map[intValue:1152921504606846976]", "bool": "map[boolValue:true]",
+		"float": "map[doubleValue:0.5]", "nan": "map[stringValue:NaN]", "broken": "map[stringValue:\uFFFD]"} {
+		if got := fmt.Sprint(attrs[key]); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+	if status := fmt.Sprint(c["status"]); status != "map[code:2 message:bad [masked]]" {
+		t.Error(status)
+	}
+	if text := fmt.Sprint(body); strings.Contains(text, "eyJzdWIi") || !strings.Contains(text, "happened") || len(c["links"].([]any)) != 1 {
+		t.Error(text)
+	}
+}
+
+// A collector that refuses loses the batch at once; bad settings do not start.
+func TestExportFails(t *testing.T) {
+	endpoint, got, _ := collector(t, 400)
+	o, err := obs.Start(t.Context(), obs.Config{Service: "auth", OTLPEndpoint: endpoint, Output: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := o.Tracing.Tracer("scope").Start(t.Context(), "x")
+	span.End()
+	_ = o.Shutdown(t.Context())
+	if n := len(got); n != 1 {
+		t.Errorf("sent %d times", n)
+	}
+	for _, headers := range []config.Secret{"hunter2", "a=%zz"} {
+		if _, err := obs.Start(t.Context(), obs.Config{OTLPEndpoint: endpoint, OTLPHeaders: headers, Output: io.Discard}); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -1,16 +1,14 @@
 package testkit
 
 import (
-	"encoding/hex"
-	"io"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
 
-	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/protobuf/proto"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Span is a finished span as a collector gets it; ids are hex.
@@ -21,7 +19,7 @@ type Span struct {
 }
 
 // Collector is an OpenTelemetry collector that keeps spans for the test. It
-// takes OTLP over HTTP, as protobuf.
+// takes OTLP over HTTP, as JSON.
 type Collector struct {
 	URL string // for OTEL_EXPORTER_OTLP_ENDPOINT
 
@@ -35,18 +33,15 @@ func NewCollector(t testing.TB) *Collector {
 	c := &Collector{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/traces", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		var in collectorpb.ExportTraceServiceRequest
-		if err == nil {
-			err = proto.Unmarshal(body, &in)
-		}
-		if err != nil {
+		var in tracesData
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 			t.Errorf("collector: %v", err)
 			http.Error(w, "not OTLP", http.StatusBadRequest)
 			return
 		}
-		c.add(&in)
-		w.Header().Set("Content-Type", "application/x-protobuf")
+		c.add(in)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte("{}"))
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -54,18 +49,32 @@ func NewCollector(t testing.TB) *Collector {
 	return c
 }
 
-func (c *Collector) add(in *collectorpb.ExportTraceServiceRequest) {
+// tracesData is what is read of the message of the same name in
+// opentelemetry/proto/trace/v1/trace.proto.
+type tracesData struct {
+	ResourceSpans []struct {
+		ScopeSpans []struct {
+			Spans []struct {
+				TraceID, SpanID, ParentSpanID, Name string
+				Kind                                trace.SpanKind
+				Attributes                          []struct {
+					Key   string
+					Value struct{ StringValue string }
+				}
+			}
+		}
+	}
+}
+
+func (c *Collector) add(in tracesData) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range in.ResourceSpans {
 		for _, scope := range resource.ScopeSpans {
 			for _, s := range scope.Spans {
-				span := Span{
-					Trace: hex.EncodeToString(s.TraceId), ID: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId),
-					Name: s.Name, Kind: s.Kind.String(), Attributes: map[string]string{},
-				}
+				span := Span{Trace: s.TraceID, ID: s.SpanID, Parent: s.ParentSpanID, Name: s.Name, Kind: s.Kind.String(), Attributes: map[string]string{}}
 				for _, a := range s.Attributes {
-					span.Attributes[a.Key] = a.Value.GetStringValue()
+					span.Attributes[a.Key] = a.Value.StringValue
 				}
 				c.spans = append(c.spans, span)
 			}
