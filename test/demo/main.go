@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"regexp"
@@ -251,24 +250,20 @@ func (d *demo) call(ctx context.Context, method, path string, want int, in, out 
 
 // mailTo waits until a mail to the address is in the catcher and returns its text.
 func (d *demo) mailTo(ctx context.Context, address string) (string, error) {
-	for tick := time.NewTicker(100 * time.Millisecond); ; {
-		var mails []struct{ Subject, Text string }
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.mail+"/email?headers.to="+url.QueryEscape(address), nil)
-		if err != nil {
-			return "", err
-		}
-		resp, err := d.http.Do(req)
-		if err != nil {
-			return "", err
-		}
-		err = json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(&mails)
-		resp.Body.Close()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		mails, err := d.mails(ctx)
 		if err != nil {
 			return "", fmt.Errorf("read the mail catcher: %w", err)
 		}
-		if len(mails) > 0 {
-			d.lastMail = mails[0].Subject
-			return mails[0].Text, nil
+		for _, m := range mails {
+			for _, to := range m.To {
+				if to.Address == address {
+					d.lastMail = m.Subject
+					return m.Text, nil
+				}
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -276,4 +271,23 @@ func (d *demo) mailTo(ctx context.Context, address string) (string, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+type mail struct {
+	Subject, Text string
+	To            []struct{ Address string }
+}
+
+func (d *demo) mails(ctx context.Context) ([]mail, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.mail+"/email", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := d.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var list []mail
+	return list, json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(&list)
 }
