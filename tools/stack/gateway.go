@@ -74,11 +74,9 @@ func (in instance) gateway(l *layout) (program, error) {
 		// NGINX opens /dev/stdout by name, which is supervisord's pipe: only its
 		// owner may. The workers run as GATEWAY_USER.
 		asRoot: true,
-		// NGINX opens its access log by name, /dev/stdout. Under root the supervisor's pipe cannot be opened so by
-		// the servers' user; one that its own process made can.
-		argv:  []string{"bash", "-c", `exec nginx -p "$0/" -c nginx.conf -e stderr > >(exec cat)`, dir},
-		watch: append(files, l.path("tls", "gateway.pem")),
-		ports: []int{in.port(portGatewayHTTP), in.port(portGatewayHTTPS)},
+		argv:   []string{"nginx", "-p", dir + "/", "-c", "nginx.conf", "-e", "stderr"},
+		watch:  append(files, l.path("tls", "gateway.pem")),
+		ports:  []int{in.port(portGatewayHTTP), in.port(portGatewayHTTPS)},
 		ready: func(ctx context.Context) error {
 			return l.getTLS(ctx, fmt.Sprintf("https://localhost:%d/healthz", in.port(portGatewayHTTPS)))
 		},

@@ -15,18 +15,19 @@ import (
 
 // program is one process that supervisord keeps.
 type program struct {
-	name  string // supervisord's name for it and the name of its log
-	title string // what people call it
-	argv  []string
-	dir   string
-	env   []envVar
-	files []string // environment files, loaded by "stack exec"
-	wait  []string // addresses that must accept connections first
-	watch []string // files whose change restarts it
-	ports []int    // that it listens on
-	order int      // started from low to high, stopped from high to low
-	stop  string   // the signal that ends it in good order; default TERM
-	ready func(context.Context) error
+	name   string // supervisord's name for it and the name of its log
+	title  string // what people call it
+	argv   []string
+	dir    string
+	env    []envVar
+	files  []string // environment files, loaded by "stack exec"
+	wait   []string // addresses that must accept connections first
+	watch  []string // files whose change restarts it
+	ports  []int    // that it listens on
+	asRoot bool     // when root runs the stack: drops its rights itself
+	order  int      // started from low to high, stopped from high to low
+	stop   string   // the signal that ends it in good order; default TERM
+	ready  func(context.Context) error
 }
 
 //go:embed conf/*.tmpl

@@ -43,6 +43,9 @@ func (l *layout) writePrograms(group string, programs []program) error {
 			Environment: environment(append(p.env, envVar{"STACK_HASH", hash})),
 			StopSignal:  p.stop, LogFile: l.path("log", p.name+".log"),
 		}
+		if p.asRoot {
+			e.User = ""
+		}
 		if e.Dir == "" {
 			e.Dir = l.data
 		}
