@@ -108,13 +108,21 @@ func Append(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 			aggregates[i] = ids[i]
 		}
 	}
-	_, err := tx.Exec(ctx, `
-		INSERT INTO outbox (message_id, aggregate, queue, type, traceparent, body)
-		SELECT m.id::uuid, m.aggregate, m.queue, m.type, $6, m.body
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
-			AS m (id, aggregate, queue, type, body, n)
-		ORDER BY m.n`,
-		ids, aggregates, queues, types, bodies, trace.parent)
+	var err error
+	if n == 1 { // the usual case, and cheaper to plan
+		_, err = tx.Exec(ctx, `
+			INSERT INTO outbox (message_id, aggregate, queue, type, traceparent, body)
+			VALUES ($1::text::uuid, $2, $3, $4, $5, $6)`,
+			ids[0], aggregates[0], queues[0], types[0], trace.parent, bodies[0])
+	} else {
+		_, err = tx.Exec(ctx, `
+			INSERT INTO outbox (message_id, aggregate, queue, type, traceparent, body)
+			SELECT m.id::uuid, m.aggregate, m.queue, m.type, $6, m.body
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
+				AS m (id, aggregate, queue, type, body, n)
+			ORDER BY m.n`,
+			ids, aggregates, queues, types, bodies, trace.parent)
+	}
 	if err != nil {
 		return fmt.Errorf("outbox: append: %w", err)
 	}

@@ -17,15 +17,12 @@ import (
 )
 
 const (
-	// workers share the lanes, so that one's confirms arrive while another
-	// reads or deletes.
-	workers     = 2
 	lanes       = 16 // as in schema.sql
-	lanesAtOnce = lanes / workers
-	batchSize   = 250
-	batchTime   = 2 * time.Second // no further publication after it; well under the role's idle-in-transaction limit
-	confirmTime = 5 * time.Second
-	pollFirst   = 25 * time.Millisecond // doubles while idle
+	batchSize   = 500
+	batchTime   = 250 * time.Millisecond // then what is confirmed is committed, and others get their turn
+	confirmTime = 5 * time.Second        // under the role's idle-in-transaction limit
+	gatherTime  = 10 * time.Millisecond  // for more commits to join a batch
+	pollFirst   = 25 * time.Millisecond  // doubles while idle
 	pollMost    = 250 * time.Millisecond
 	parkFirst   = time.Second // before a message that was not taken is tried again; doubles
 	parkMost    = 5 * time.Minute
@@ -78,24 +75,10 @@ func NewRelay(db *pgxpool.Pool, conn *rabbit.Conn, opts RelayOptions) (*Relay, e
 	return r, nil
 }
 
-// Run publishes until ctx ends, and then finishes what it has begun.
+// Run publishes until ctx ends, and then finishes what it has begun. When there
+// is nothing it waits for a commit of this process and looks from time to time
+// for those of others.
 func (r *Relay) Run(ctx context.Context) error {
-	done := make(chan struct{})
-	for range workers {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			r.work(ctx)
-		}()
-	}
-	for range workers {
-		<-done
-	}
-	return nil
-}
-
-// work publishes batch after batch. When there is nothing it waits for a commit
-// of this process and looks from time to time for those of others.
-func (r *Relay) work(ctx context.Context) {
 	wake, unsubscribe := appended.subscribe()
 	defer unsubscribe()
 	poll := pollFirst
@@ -104,23 +87,32 @@ func (r *Relay) work(ctx context.Context) {
 		if err == nil {
 			n, err = r.batch(context.WithoutCancel(ctx))
 		}
+		wait := gatherTime
 		switch {
 		case err != nil:
 			if !errors.Is(err, errNotPublished) {
 				r.log.Warn("outbox: messages wait", "error", err)
 			}
-			poll = pollMost
+			wait, poll = pollMost, pollFirst
+		case n >= batchSize:
+			continue
 		case n > 0:
 			poll = pollFirst
-			continue
+		default:
+			select {
+			case <-ctx.Done():
+			case <-wake:
+			case <-time.After(poll):
+				poll = min(2*poll, pollMost)
+				continue
+			}
 		}
 		select {
 		case <-ctx.Done():
-		case <-wake:
-		case <-time.After(poll):
-			poll = min(2*poll, pollMost)
+		case <-time.After(wait):
 		}
 	}
+	return nil
 }
 
 type row struct {
@@ -138,7 +130,7 @@ var errNotPublished = errors.New("outbox: the broker did not answer")
 // batch publishes what is due in the lanes it gets hold of and returns how many
 // messages it disposed of.
 func (r *Relay) batch(ctx context.Context) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, batchTime+2*confirmTime)
+	ctx, cancel := context.WithTimeout(ctx, 3*confirmTime)
 	defer cancel()
 	var silent error
 	err = pg.InTx(ctx, r.db, func(tx pgx.Tx) error {
@@ -158,19 +150,13 @@ func (r *Relay) batch(ctx context.Context) (n int, err error) {
 	return n, errors.Join(err, silent)
 }
 
-// claim locks lanes that hold something, for the transaction. The rows are read
-// by a statement of their own: the snapshot of this one may be older than the
-// last commit of the lane's former holder.
+// claim locks the lanes that nobody holds, for the transaction. The rows are
+// read by a statement of their own: the snapshot of this one may be older than
+// the last commit of a lane's former holder.
 func claim(ctx context.Context, tx pgx.Tx) ([]int16, error) {
 	rows, err := tx.Query(ctx, `
-		WITH busy AS MATERIALIZED (
-			SELECT lane::smallint FROM generate_series(0, $1::int - 1) AS lane
-			WHERE EXISTS (SELECT FROM outbox o WHERE o.lane = lane::smallint)
-			ORDER BY random()
-		)
-		SELECT lane FROM busy
-		WHERE pg_try_advisory_xact_lock(hashtext(current_schema() || '.outbox'), lane)
-		LIMIT $2::int`, lanes, lanesAtOnce)
+		SELECT lane::smallint FROM generate_series(0, $1::int - 1) AS lane
+		WHERE pg_try_advisory_xact_lock(hashtext(current_schema() || '.outbox'), lane)`, lanes)
 	if err != nil {
 		return nil, fmt.Errorf("outbox: claim lanes: %w", err)
 	}

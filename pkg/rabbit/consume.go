@@ -42,7 +42,8 @@ type Consumer struct {
 	// Concurrency is how many handlers run at once. Default 4. With 1 (and
 	// while nothing is retried) messages are handled in the queue's order.
 	Concurrency int
-	// Batch is how many waiting messages a handler is given at most. Default 1.
+	// Batch is how many messages a handler is given at most; one that is not full
+	// waits gatherTime for more. Default 1.
 	Batch int
 	// Timeout of one handler call. Default 30 s.
 	Timeout time.Duration
@@ -51,7 +52,9 @@ type Consumer struct {
 const (
 	// drainTime is how long handlers may go on after the consumer was told to
 	// stop; what is not done by then is delivered to another.
-	drainTime    = 10 * time.Second
+	drainTime = 10 * time.Second
+	// gatherTime is how long a batch waits for more, from its first message on.
+	gatherTime   = 10 * time.Millisecond
 	pauseFirst   = 100 * time.Millisecond // doubles up to pauseMost, with jitter
 	pauseMost    = 5 * time.Second
 	answerAtMost = 10 * time.Second // to move a failed message
@@ -190,46 +193,52 @@ func (s *session) next(ctx context.Context) []amqp.Delivery {
 	defer func() { s.turn <- struct{}{} }()
 
 	batch := make([]amqp.Delivery, 0, s.cons.Batch)
+	var full <-chan time.Time
 	for len(batch) < s.cons.Batch {
 		first, second := s.urgent, s.bulk
 		if s.streak >= urgentShare {
 			first, second = second, first
 		}
-		var d amqp.Delivery
-		var ok, urgent bool
-		select {
-		case <-ctx.Done():
-			return nil
-		case d, ok = <-first:
-			urgent = s.streak < urgentShare
-		default:
-			select {
-			case d, ok = <-second:
-				urgent = s.streak >= urgentShare
-			default:
-				if len(batch) > 0 {
-					return batch
-				}
-				select {
-				case <-ctx.Done():
-					return nil
-				case d, ok = <-s.urgent:
-					urgent = true
-				case d, ok = <-s.bulk:
-				}
-			}
+		d, ok, timeUp := pick(ctx, first, second, full)
+		if timeUp {
+			return batch
 		}
 		if !ok {
-			return nil // what is in batch is delivered again
+			return nil // over; what is in batch is delivered again
 		}
-		if urgent {
-			s.streak++
-		} else {
+		if s.streak++; d.ConsumerTag == s.queue.Name {
 			s.streak = 0
 		}
-		batch = append(batch, d)
+		if batch = append(batch, d); full == nil && s.cons.Batch > 1 {
+			full = time.After(gatherTime)
+		}
 	}
 	return batch
+}
+
+// pick prefers first to second, and waits for either. ok is false when ctx is
+// over or the channel is lost.
+func pick(ctx context.Context, first, second <-chan amqp.Delivery, full <-chan time.Time) (d amqp.Delivery, ok, timeUp bool) {
+	select {
+	case d, ok = <-first:
+		return d, ok, false
+	default:
+	}
+	select {
+	case d, ok = <-second:
+		return d, ok, false
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return d, false, false
+	case <-full:
+		return d, false, true
+	case d, ok = <-first:
+		return d, ok, false
+	case d, ok = <-second:
+		return d, ok, false
+	}
 }
 
 // handle calls the handler and answers every delivery.

@@ -14,7 +14,7 @@ func waiting(n, batch int) *session {
 		bulk <- amqp.Delivery{ConsumerTag: "bulk"}
 		urgent <- amqp.Delivery{ConsumerTag: "urgent"}
 	}
-	s := &session{cons: Consumer{Batch: batch}, bulk: bulk, urgent: urgent, turn: make(chan struct{}, 1)}
+	s := &session{cons: Consumer{Batch: batch}, queue: Queue{Name: "bulk"}, bulk: bulk, urgent: urgent, turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}
 	return s
 }
