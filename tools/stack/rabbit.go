@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // rabbitAPI calls RabbitMQ's management API and decodes the answer into out,
@@ -49,8 +51,11 @@ func callRabbit(ctx context.Context, base, method, path string, in, out any) err
 }
 
 // prepareVhost makes the instance's vhost and its user. The user may declare,
-// write and read there and nowhere else.
+// write and read there and nowhere else. A user that can log in was made before.
 func (b backend) prepareVhost(ctx context.Context, in instance, password string) error {
+	if conn, err := amqp.Dial(b.rabbitURL(in.vhost, in.vhost, password)); err == nil {
+		return conn.Close()
+	}
 	calls := []struct {
 		path string
 		body any
