@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,10 @@ const (
 	revocationTTL = AccessTokenTTL + 2*leeway
 	// readyTTL bounds how long readers trust Redis when auth can no longer write to it.
 	readyTTL = 2 * time.Second
+	// roundTrips is how many checks of revocations are under way at once, and
+	// roundTripTimeout how long one may take.
+	roundTrips       = 2
+	roundTripTimeout = time.Second
 	// keepEvery is how often Keep renews; keepOverlap is how far back it reads
 	// each time, for rows that become visible late.
 	keepEvery   = 500 * time.Millisecond
@@ -49,12 +54,23 @@ type Revocations struct {
 	redis    redis.UniversalClient
 	fallback Fallback
 	now      func() time.Time
+
+	mu    sync.Mutex
+	next  *batch        // the round trip that is being gathered; nil: none
+	turns chan struct{} // a place for each round trip under way
+}
+
+// batch is a round trip that several checks share: while one is under way the
+// next gathers, so that under load many checks cost one write and one read.
+type batch struct {
+	pipe redis.Pipeliner
+	done chan struct{} // closed when every command has its answer
 }
 
 // NewRevocations makes a reader and writer of revocations. A request waits for
 // the client, so it should be one of cache.Open, which knows when not to.
 func NewRevocations(client redis.UniversalClient, fallback Fallback) *Revocations {
-	return &Revocations{redis: client, fallback: fallback, now: time.Now}
+	return &Revocations{redis: client, fallback: fallback, now: time.Now, turns: make(chan struct{}, roundTrips)}
 }
 
 // Check returns nil if the principal's credential still holds, else
@@ -87,12 +103,15 @@ func (r *Revocations) inRedis(ctx context.Context, p Principal, queue func(redis
 	if p.Kind != KindUser {
 		own = apiKey + p.KeyID.String()
 	}
-	pipe := r.redis.Pipeline()
-	read := pipe.MGet(ctx, readyKey, own, userKey+p.UserID.String())
-	if queue != nil {
-		queue(pipe)
+	var read *redis.SliceCmd
+	if err := r.roundTrip(ctx, func(pipe redis.Pipeliner) {
+		read = pipe.MGet(ctx, readyKey, own, userKey+p.UserID.String())
+		if queue != nil {
+			queue(pipe)
+		}
+	}); err != nil {
+		return err
 	}
-	_, _ = pipe.Exec(ctx) // the error of any command; this one's is read below
 	values, err := read.Result()
 	if err != nil {
 		return fmt.Errorf("authn: read revocations: %w", err)
@@ -114,6 +133,41 @@ func (r *Revocations) inRedis(ctx context.Context, p Principal, queue func(redis
 		return errNotReady
 	}
 	return nil
+}
+
+// roundTrip sends what add queues, together with what other callers queue
+// meanwhile. The error is the caller's own context's; those of Redis are in the
+// commands.
+func (r *Revocations) roundTrip(ctx context.Context, add func(redis.Pipeliner)) error {
+	r.mu.Lock()
+	b, first := r.next, false
+	if b == nil {
+		b, first = &batch{r.redis.Pipeline(), make(chan struct{})}, true
+		r.next = b
+	}
+	add(b.pipe)
+	r.mu.Unlock()
+	if first {
+		go r.send(context.WithoutCancel(ctx), b) // others wait for it: it outlives its first caller
+	}
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Revocations) send(ctx context.Context, b *batch) {
+	ctx, cancel := context.WithTimeout(ctx, roundTripTimeout)
+	defer cancel()
+	r.turns <- struct{}{}
+	r.mu.Lock()
+	r.next = nil // gathered until here
+	r.mu.Unlock()
+	_, _ = b.pipe.Exec(ctx) // the error of any command; each caller reads its own
+	<-r.turns
+	close(b.done)
 }
 
 // Revocation is one withdrawal, as auth keeps it in Postgres: of a session, of a
