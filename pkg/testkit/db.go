@@ -2,10 +2,13 @@ package testkit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,80 +22,102 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/pg/migrate"
 )
 
-// DB gives the test a schema of its own with the migrations of dir (relative to
-// the checkout, "migrations/auth") applied by goose and River's tables, and a
-// pool through PgBouncer of a role that may use it as the service's role may, and
-// no other. Both are dropped when the test ends.
+// DB gives the test a schema to itself, with the migrations of dir (relative to
+// the checkout, "migrations/auth") applied by goose and River's tables, in the
+// state they leave it in, and a pool through PgBouncer of a role that may use it
+// as the service's role may, and no other.
+//
+// Schemas are kept from test to test and run to run, by a hash of what made
+// them; a test holds the lock of one. See schemas.go.
 func DB(t testing.TB, dir string) *pgxpool.Pool {
 	t.Helper()
-	return database(t, func(ctx context.Context, conn *pgx.Conn, schema string) error {
-		db := stdlib.OpenDB(*conn.Config())
-		defer db.Close()
-		db.SetMaxOpenConns(1)
-		provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS(filepath.Join(Root(t), dir)))
+	dir = filepath.Join(Root(t), dir)
+	content := sha256.New()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no migrations in %s (%v)", dir, err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		if _, err = provider.Up(ctx); err != nil {
-			return err
+		fmt.Fprintf(content, "%s %d\n%s", filepath.Base(name), len(b), b)
+	}
+	modules, err := os.ReadFile(filepath.Join(Root(t), "pkg", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(modules)) {
+		if strings.Contains(line, "riverqueue/") {
+			content.Write([]byte(line)) // another version has other tables
 		}
-		_, err = migrate.River(ctx, Env(t, "POSTGRES_ADMIN_URL"), schema)
-		return err
+	}
+	return database(t, recipe{
+		label: filepath.Base(dir), content: content.Sum(nil),
+		apply: func(ctx context.Context, conn *pgx.Conn, schema string) error {
+			db := stdlib.OpenDB(*conn.Config())
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS(dir))
+			if err != nil {
+				return err
+			}
+			if _, err = provider.Up(ctx); err != nil {
+				return err
+			}
+			_, err = migrate.River(ctx, Env(t, "POSTGRES_ADMIN_URL"), schema)
+			return err
+		},
 	})
 }
 
 // Schema is [DB] with the tables of the given DDL instead of a service's.
 func Schema(t testing.TB, ddl string) *pgxpool.Pool {
 	t.Helper()
-	return database(t, func(ctx context.Context, conn *pgx.Conn, _ string) error {
-		_, err := conn.Exec(ctx, ddl)
-		return err
+	return database(t, recipe{
+		label: "ddl", content: []byte(ddl),
+		apply: func(ctx context.Context, conn *pgx.Conn, _ string) error {
+			_, err := conn.Exec(ctx, ddl)
+			return err
+		},
 	})
 }
 
-// Granting on the database, and taking it back, changes the one row of the
-// database: Postgres refuses two that do so at once.
-const lockDatabaseRow = "SELECT pg_advisory_xact_lock(hashtext('testkit'));"
+// recipe makes a schema.
+type recipe struct {
+	label   string
+	content []byte // of what apply applies
+	apply   func(ctx context.Context, conn *pgx.Conn, schema string) error
+}
 
-const setupTimeout = 30 * time.Second
+// prefix of the names of the schemas that were made by this recipe, and of the
+// roles of the same names.
+func (r recipe) prefix() string {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n%s\n%s\n", pg.LimitRole("r"), pg.GrantService("s", "r"), bookkeeping)
+	sum.Write(r.content)
+	return "test_" + strings.ReplaceAll(r.label, "-", "_") + "_" + hex.EncodeToString(sum.Sum(nil)[:6]) + "_"
+}
 
-func database(t testing.TB, apply func(ctx context.Context, conn *pgx.Conn, schema string) error) *pgxpool.Pool {
+const setupTimeout = 60 * time.Second
+
+func database(t testing.TB, r recipe) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-
-	name := unique() // of the schema, the role and its password
-	adminPool := admin(t)
-	cfg := adminPool.Config().ConnConfig.Copy()
-	ident := pgx.Identifier{name}.Sanitize()
-	_, err := adminPool.Exec(ctx, fmt.Sprintf(`
-		CREATE SCHEMA %[1]s;
-		CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s';
-		`+lockDatabaseRow+`
-		GRANT CONNECT ON DATABASE %[3]s TO %[1]s;
-		ALTER ROLE %[1]s SET search_path = %[1]s, common;
-		%[4]s`, ident, name, pgx.Identifier{cfg.Database}.Sanitize(), pg.LimitRole(name)))
+	conn, err := admin(t).Acquire(ctx)
 	if err != nil {
-		t.Fatalf("create schema and role for the test: %v", err)
+		t.Fatal(err)
 	}
-	t.Cleanup(func() { drop(t, adminPool, name) })
-
-	cfg.RuntimeParams["search_path"] = name + ",common"
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	t.Cleanup(func() { giveBack(t, conn) })
+	name, err := take(ctx, conn.Conn(), r)
 	if err != nil {
-		t.Fatalf("connect to migrate: %v", err)
+		t.Fatal(err)
 	}
-	defer conn.Close(ctx)
-	if err := apply(ctx, conn, name); err != nil {
-		t.Fatalf("migrate: %v", err)
-	}
-	if _, err := conn.Exec(ctx, pg.GrantService(name, name)); err != nil {
-		t.Fatalf("grant: %v", err)
-	}
-
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(name, name), Host: Env(t, "PGBOUNCER_ADDR"),
-		Path: "/" + cfg.Database, RawQuery: "sslmode=disable",
+		Path: "/" + conn.Conn().Config().Database, RawQuery: "sslmode=disable",
 	}
 	pool, err := pg.Open(context.Background(), u.String(), pg.Options{})
 	if err != nil {
@@ -105,21 +130,15 @@ func database(t testing.TB, apply func(ctx context.Context, conn *pgx.Conn, sche
 	return pool
 }
 
-// drop runs on a context of its own: the test's is over. PgBouncer would keep
-// the role's server connections for minutes, so they are ended.
-func drop(t testing.TB, adminPool *pgxpool.Pool, name string) {
+// giveBack unlocks the test's schema.
+func giveBack(t testing.TB, conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	ident := pgx.Identifier{name}.Sanitize()
-	_, err := adminPool.Exec(ctx, fmt.Sprintf(`
-		SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '%[1]s';
-		DROP SCHEMA %[2]s CASCADE`, name, ident))
-	if err == nil {
-		_, err = adminPool.Exec(ctx, lockDatabaseRow+`DROP OWNED BY `+ident+`; DROP ROLE `+ident)
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`); err != nil {
+		t.Errorf("give back the test's schema: %v", err)
+		_ = conn.Conn().Close(ctx) // which unlocks it
 	}
-	if err != nil {
-		t.Errorf("drop schema and role of the test: %v", err)
-	}
+	conn.Release()
 }
 
 var adminPools struct {
@@ -137,7 +156,7 @@ func admin(t testing.TB) *pgxpool.Pool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	pool, err := pg.Open(ctx, Env(t, "POSTGRES_ADMIN_URL"), pg.Options{MaxConns: 4})
+	pool, err := pg.Open(ctx, Env(t, "POSTGRES_ADMIN_URL"), pg.Options{MaxConns: 30})
 	if err != nil {
 		t.Fatalf("POSTGRES_ADMIN_URL: %v", err)
 	}
