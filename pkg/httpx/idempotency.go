@@ -83,6 +83,11 @@ func (i *Idempotency) serve(w http.ResponseWriter, r *http.Request, operation, c
 		return
 	}
 	id := digest(caller, operation, key)
+	if caller == "" {
+		// A stranger may still show who they are, by a cookie that the handler
+		// reads: whoever chose the same key must not get the other's answer.
+		id = digest(append([]string{"", operation, key}, r.Header["Cookie"]...)...)
+	}
 	fingerprint := digest(r.URL.RequestURI(), r.Header.Get("Content-Type"), string(body))
 	place := seal.Place{Table: "idempotency_keys", Column: "response", Row: hex.EncodeToString(id), Owner: caller}
 

@@ -130,6 +130,30 @@ func TestIdempotencyReplays(t *testing.T) {
 	}
 }
 
+// Strangers who chose the same key are told apart by their cookies.
+func TestIdempotencyOfStrangers(t *testing.T) {
+	t.Parallel()
+	s, _, runs := idempotent(t, nil)
+	post := func(cookie string) string {
+		headers := []string{"Content-Type", "application/json", "Idempotency-Key", "1"}
+		if cookie != "" {
+			headers = append(headers, "Cookie", cookie)
+		}
+		return s.call(t, "POST", "/api/v1/echo", `{}`, headers...).Body.String()
+	}
+	answers := map[string]string{}
+	for _, cookie := range []string{"", "refresh=a", "refresh=b"} {
+		first := post(cookie)
+		if again := post(cookie); again != first {
+			t.Errorf("%q: %s, then %s", cookie, first, again)
+		}
+		answers[first] = cookie
+	}
+	if len(answers) != 3 || runs.Load() != 3 {
+		t.Errorf("ran %d times: %v", runs.Load(), answers)
+	}
+}
+
 // Twenty at once: one runs, the others are told that it does.
 func TestIdempotencyInFlight(t *testing.T) {
 	t.Parallel()

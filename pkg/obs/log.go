@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -22,7 +25,9 @@ const masked = "[masked]"
 // replaced. JSON escapes line breaks and control characters, so no value can
 // forge a line.
 func NewHandler(w io.Writer, level slog.Leveler) slog.Handler {
-	return handler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: maskAttr})}
+	m := &masker{}
+	m.names.Store(&map[string]bool{})
+	return handler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: m.attr})}
 }
 
 type handler struct{ slog.Handler }
@@ -47,11 +52,33 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup keeps the handler's type.
 func (h handler) WithGroup(name string) slog.Handler { return handler{h.Handler.WithGroup(name)} }
 
-func maskAttr(groups []string, a slog.Attr) slog.Attr {
+// masker remembers which of the names that the program logs are secret: they are
+// few, and come with every line. The map is replaced, never changed.
+type masker struct {
+	names atomic.Pointer[map[string]bool]
+}
+
+const maxNames = 500 // names made of data must not fill memory
+
+func (m *masker) secret(name string) bool {
+	known := m.names.Load()
+	if secret, ok := (*known)[name]; ok {
+		return secret
+	}
+	secret := secretName(name)
+	if len(*known) < maxNames {
+		more := maps.Clone(*known)
+		more[strings.Clone(name)] = secret
+		m.names.CompareAndSwap(known, &more) // if another was quicker, the next line tries again
+	}
+	return secret
+}
+
+func (m *masker) attr(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
 		return a
 	}
-	if secretName(a.Key) || inSecretGroup(groups) {
+	if m.secret(a.Key) || slices.ContainsFunc(groups, m.secret) {
 		if s := a.Value.String(); s == "" || s == "<nil>" {
 			return slog.String(a.Key, "")
 		}
@@ -73,15 +100,6 @@ func maskAttr(groups []string, a slog.Attr) slog.Attr {
 	default: // numbers, times and durations hold no secret; groups are visited by slog
 	}
 	return a
-}
-
-func inSecretGroup(groups []string) bool {
-	for _, g := range groups {
-		if secretName(g) {
-			return true
-		}
-	}
-	return false
 }
 
 // maskAny masks within structures, in the form that would be logged.
@@ -159,13 +177,32 @@ var secretText = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,
 
 var urlPassword = regexp.MustCompile(`(://[^/\s:@]*:)[^/@\s]+@`)
 
-// mayHoldSecret is a cheap test before the expressions run.
+// mayHoldSecret is a cheap test before the expressions run: one pass over text
+// that nearly always holds none.
 func mayHoldSecret(s string) bool {
-	if len(s) < 9 {
-		return false
+	for i := range len(s) - 2 {
+		switch rest := s[i+1:]; s[i] {
+		case 'e':
+			if rest[0] == 'y' && rest[1] == 'J' {
+				return true
+			}
+		case 'j':
+			if rest[0] == 'p' {
+				return true
+			}
+		case ':':
+			if rest[0] == '/' && rest[1] == '/' {
+				return true
+			}
+		case 'b', 'B':
+			if c := rest[0] | 0x20; c == 'e' || c == 'a' { // bearer, basic
+				if strings.ContainsAny(rest, " \t") {
+					return true
+				}
+			}
+		}
 	}
-	return strings.Contains(s, "eyJ") || strings.Contains(s, "jp") || strings.Contains(s, "://") ||
-		strings.Contains(s, "earer") || strings.Contains(s, "asic") || strings.Contains(s, "EARER") || strings.Contains(s, "ASIC")
+	return false
 }
 
 func maskText(s string) string {
