@@ -147,6 +147,13 @@ upstream %s {
 	}
 	fmt.Fprintf(&b, "\n# What scripts of other origins may send.\nmap \"\" $jp_client_headers {\n    default %q;\n}\n",
 		strings.Join(union(corsHeaders, params), ", "))
+	// Services (net/http) refuse these with a text of their own, before they know of an operation.
+	var sent []string
+	for _, h := range union(clientHeaders, params) {
+		sent = append(sent, variable(h))
+	}
+	fmt.Fprintf(&b, "\n# Control characters in what clients send.\nmap %q $jp_control {\n    \"~[\\x00-\\x08\\x0a-\\x1f\\x7f]\" 1;\n    default \"\";\n}\n",
+		strings.Join(sent, " "))
 	return b.Bytes(), nil
 }
 
@@ -216,7 +223,7 @@ func Locations(all []*contract.Contract) ([]byte, error) {
 		if strings.EqualFold(h, "If-Match") {
 			continue
 		}
-		fmt.Fprintf(&b, "proxy_set_header %s $http_%s;\n", h, strings.ReplaceAll(strings.ToLower(h), "-", "_"))
+		fmt.Fprintf(&b, "proxy_set_header %s %s;\n", h, variable(h))
 	}
 	for _, r := range routes(all) {
 		limit, login, socket := int64(0), false, false
@@ -237,6 +244,11 @@ func Locations(all []*contract.Contract) ([]byte, error) {
 		fmt.Fprintf(&b, "    proxy_pass http://%s;\n}\n", r.service)
 	}
 	return b.Bytes(), nil
+}
+
+// variable is NGINX's for a header of the request.
+func variable(header string) string {
+	return "$http_" + strings.ReplaceAll(strings.ToLower(header), "-", "_")
 }
 
 var parameter = regexp.MustCompile(`\\\{[^}]*\\\}`)

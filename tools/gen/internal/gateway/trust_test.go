@@ -285,7 +285,9 @@ func TestGatewayRefusesSmuggling(t *testing.T) {
 		"two codings":             head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
 		"coding with HTTP/1.0":    "POST /api/v1/entry HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"chunk size out of range": head + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n\r\n",
-		"control character":       head + "X-A: b\x00c\r\nContent-Length: 0\r\n\r\n",
+		"NUL":                     head + "X-A: b\x00c\r\nContent-Length: 0\r\n\r\n",
+		"control character":       head + "User-Agent: b\x1bc\r\nContent-Length: 0\r\n\r\n",
+		"host of strange bytes":   "POST /api/v1/entry HTTP/1.1\r\nHost: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
 	} {
 		got := g.raw(request)
 		if !strings.HasPrefix(got, "4") && !strings.HasPrefix(got, "501") {
