@@ -107,7 +107,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, opts PutOption
 	defer s.parts.Put(buffer)
 
 	n, err := io.ReadFull(in, buffer[:])
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !ended(err) {
 		return Info{}, fmt.Errorf("blob: put %s: read: %w", key, err)
 	}
 	info := Info{ContentType: opts.ContentType}
@@ -171,7 +171,7 @@ func (s *Store) putParts(ctx context.Context, key string, in *measured, buffer *
 			break
 		}
 		n, err := io.ReadFull(in, buffer[:])
-		if last = err == io.EOF || err == io.ErrUnexpectedEOF; err != nil && !last {
+		if last = ended(err); err != nil && !last {
 			return fmt.Errorf("read: %w", err)
 		}
 		if n == 0 {
@@ -191,6 +191,9 @@ func (s *Store) putParts(ctx context.Context, key string, in *measured, buffer *
 	info.ETag, info.VersionID = aws.ToString(out.ETag), aws.ToString(out.VersionId)
 	return nil
 }
+
+// ended tells the end of the content from a fault of its source.
+func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // measured counts and hashes what is read, up to a limit.
 type measured struct {

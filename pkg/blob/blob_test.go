@@ -16,28 +16,28 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/testkit"
 )
 
-func content(t testing.TB, size int) []byte {
-	t.Helper()
+func content(tb testing.TB, size int) []byte {
+	tb.Helper()
 	seed := [32]byte{}
-	rng := testkit.Rand(t)
+	rng := testkit.Rand(tb)
 	for i := range seed {
 		seed[i] = byte(rng.Uint32())
 	}
 	b := make([]byte, size)
-	rand.NewChaCha8(seed).Read(b)
+	_, _ = rand.NewChaCha8(seed).Read(b) // never fails
 	return b
 }
 
-func get(t testing.TB, store *blob.Store, key string, part blob.Range) []byte {
-	t.Helper()
-	body, info, err := store.Get(t.Context(), key, part)
+func get(tb testing.TB, store *blob.Store, key string, part blob.Range) []byte {
+	tb.Helper()
+	body, info, err := store.Get(tb.Context(), key, part)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer body.Close()
 	b, err := io.ReadAll(body)
 	if err != nil || int64(len(b)) != info.Size {
-		t.Fatalf("%d bytes, Info says %d, %v", len(b), info.Size, err)
+		tb.Fatalf("%d bytes, Info says %d, %v", len(b), info.Size, err)
 	}
 	return b
 }
@@ -131,23 +131,23 @@ func TestNotFoundAndDelete(t *testing.T) {
 	}
 }
 
-func do(t testing.TB, method, url, contentType, body string) (status int, answer string, header http.Header) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+func do(tb testing.TB, method, url, contentType, body string) (status int, answer string, header http.Header) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, url, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return res.StatusCode, string(b), res.Header
 }

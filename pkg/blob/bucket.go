@@ -30,8 +30,8 @@ type Policy struct {
 // one refused as unknown.
 func (s *Store) EnsureBucket(ctx context.Context, policy Policy) (lacking []string, err error) {
 	_, err = s.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &s.bucket})
-	var api smithy.APIError
-	if err != nil && !(errors.As(err, &api) && (api.ErrorCode() == "BucketAlreadyOwnedByYou" || api.ErrorCode() == "BucketAlreadyExists")) {
+	var there *types.BucketAlreadyOwnedByYou
+	if err != nil && !errors.As(err, &there) {
 		return nil, fmt.Errorf("blob: make bucket %s: %w", s.bucket, err)
 	}
 	for _, feature := range []struct {

@@ -183,5 +183,5 @@ func (c *Cache[T]) encode(v T) ([]byte, bool) {
 }
 
 func (c *Cache[T]) jitter() time.Duration {
-	return c.opts.TTL - rand.N(c.opts.TTL/10+1)
+	return c.opts.TTL - rand.N(c.opts.TTL/10+1) //nolint:gosec // spreads load, guards nothing
 }

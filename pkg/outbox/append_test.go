@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -33,7 +34,7 @@ func TestAppendIsPartOfTheTransaction(t *testing.T) {
 			return fail
 		})
 	}
-	if err := put(context.Canceled); err != context.Canceled {
+	if err := put(context.Canceled); !errors.Is(err, context.Canceled) {
 		t.Fatalf("InTx: %v", err)
 	}
 	if n := count(); n != 0 {

@@ -30,44 +30,44 @@ var topology = &rabbit.Topology{Exchange: "test.events", Queues: []rabbit.Queue{
 		Bindings: []rabbit.Binding{{Key: "test.thing.*"}}},
 }}
 
-func connect(t testing.TB, url string) *rabbit.Conn {
-	t.Helper()
-	conn, err := rabbit.Open(url, rabbit.Options{Name: t.Name(), Topology: topology, Log: quiet})
+func connect(tb testing.TB, url string) *rabbit.Conn {
+	tb.Helper()
+	conn, err := rabbit.Open(url, rabbit.Options{Name: tb.Name(), Topology: topology, Log: quiet})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	testkit.Eventually(t, "connected", func() bool { return conn.Ready(context.Background()) == nil })
+	tb.Cleanup(func() { conn.Close() })
+	testkit.Eventually(tb, "connected", func() bool { return conn.Ready(context.Background()) == nil })
 	return conn
 }
 
 // start runs f until the test ends.
-func start(t testing.TB, f func(context.Context) error) {
-	t.Helper()
+func start(tb testing.TB, f func(context.Context) error) {
+	tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := f(ctx); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	t.Cleanup(func() { stop(); running.Wait() })
+	tb.Cleanup(func() { stop(); running.Wait() })
 }
 
-func relay(t testing.TB, db *pgxpool.Pool, conn *rabbit.Conn, metrics prometheus.Registerer) {
-	t.Helper()
+func relay(tb testing.TB, db *pgxpool.Pool, conn *rabbit.Conn, metrics prometheus.Registerer) {
+	tb.Helper()
 	r, err := outbox.NewRelay(db, conn, outbox.RelayOptions{Metrics: metrics, Log: quiet})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	start(t, r.Run)
+	start(tb, r.Run)
 }
 
-func send(t testing.TB, db *pgxpool.Pool, msgs ...outbox.Message) {
-	t.Helper()
-	err := pg.InTx(t.Context(), db, func(tx pgx.Tx) error { return outbox.Append(t.Context(), tx, msgs...) })
+func send(tb testing.TB, db *pgxpool.Pool, msgs ...outbox.Message) {
+	tb.Helper()
+	err := pg.InTx(tb.Context(), db, func(tx pgx.Tx) error { return outbox.Append(tb.Context(), tx, msgs...) })
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -76,10 +76,10 @@ func thing(subject string, n int) outbox.Message {
 }
 
 // consume applies messages to the table applied (aggregate, n), in a row for each.
-func consume(t testing.TB, db *pgxpool.Pool, conn *rabbit.Conn, cons rabbit.Consumer, apply outbox.Apply) {
-	t.Helper()
+func consume(tb testing.TB, db *pgxpool.Pool, conn *rabbit.Conn, cons rabbit.Consumer, apply outbox.Apply) {
+	tb.Helper()
 	cons.Queue, cons.Handler = "reader", outbox.Handler(db, "test", apply)
-	start(t, func(ctx context.Context) error { return conn.Consume(ctx, cons) })
+	start(tb, func(ctx context.Context) error { return conn.Consume(ctx, cons) })
 }
 
 const ddl = `
@@ -94,10 +94,10 @@ func store(ctx context.Context, tx pgx.Tx, e rabbit.Event) error {
 	return err
 }
 
-func number(t testing.TB, db *pgxpool.Pool, sql string, args ...any) (n int) {
-	t.Helper()
+func number(tb testing.TB, db *pgxpool.Pool, sql string, args ...any) (n int) {
+	tb.Helper()
 	if err := db.QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return n
 }

@@ -11,16 +11,18 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/exaring/otelpgx"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,12 +61,6 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 	conn.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conn.ConnectTimeout = 5 * time.Second
 	conn.StatementCacheCapacity, conn.DescriptionCacheCapacity = 0, 0
-	// The default handler drops the connection when a context ends, and the
-	// statement runs on in the server. Ours cancels the statement there and
-	// keeps the connection.
-	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
-	}
 	// A statement is a span only inside a sampled trace; outside of one the
 	// tracer costs a context value. Acquiring is left out: the pool metrics
 	// show waiting.
@@ -73,6 +69,10 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 		otelpgx.WithDisableConnectionDetailsInAttributes(),
 		otelpgx.WithDisableAcquireTracer(),
 	)
+	cfg.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		dialOnce(&c.Config)
+		return nil
+	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		registerTypes(c.TypeMap())
 		return nil
@@ -93,6 +93,26 @@ func Open(ctx context.Context, url string, opts Options) (*pgxpool.Pool, error) 
 		}
 	}
 	return pool, nil
+}
+
+// dialOnce keeps a connection from sending cancel requests, which go over a
+// connection of their own: PgBouncer 1.18 can end itself over one
+// (https://github.com/pgbouncer/pgbouncer/issues/801). When a context ends, pgx
+// drops the connection, PgBouncer that to the server, and the server notices by
+// the setting of [LimitRole].
+func dialOnce(c *pgconn.Config) {
+	var connected atomic.Bool
+	dial := c.DialFunc
+	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if connected.Load() {
+			return nil, errors.New("pg: no cancel requests")
+		}
+		return dial(ctx, network, addr)
+	}
+	c.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		connected.Store(true)
+		return nil
+	}
 }
 
 // registerTypes gives parameters whose Go type does not tell their Postgres
@@ -117,15 +137,16 @@ func statementName(sql string) string {
 }
 
 // LimitRole returns the statement that bounds what the sessions of a service's
-// role may hold up: a statement runs at most 15 s and waits at most 5 s for a
-// lock, a transaction idles at most 10 s. It is for whoever creates roles
-// (tools/migrate, testkit); role settings reach the server through PgBouncer,
-// start-up parameters do not.
+// role may hold up: a statement runs at most 15 s, or 2 s after its client went
+// away, and waits at most 5 s for a lock; a transaction idles at most 10 s. It is
+// for whoever creates roles (tools/stack, testkit); role settings reach the server
+// through PgBouncer, start-up parameters do not.
 func LimitRole(role string) string {
 	r := pgx.Identifier{role}.Sanitize()
 	return "ALTER ROLE " + r + " SET statement_timeout = '15s'; " +
 		"ALTER ROLE " + r + " SET lock_timeout = '5s'; " +
-		"ALTER ROLE " + r + " SET idle_in_transaction_session_timeout = '10s'"
+		"ALTER ROLE " + r + " SET idle_in_transaction_session_timeout = '10s'; " +
+		"ALTER ROLE " + r + " SET client_connection_check_interval = '2s'"
 }
 
 // GrantService returns the statements that let a service's role use the tables,

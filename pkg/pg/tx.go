@@ -40,7 +40,7 @@ func InTx(ctx context.Context, db Beginner, fn func(tx pgx.Tx) error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(backoff/2 + rand.N(backoff)):
+		case <-time.After(backoff/2 + rand.N(backoff)): //nolint:gosec // spreads load, guards nothing
 		}
 		backoff *= 2
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -87,7 +86,7 @@ func (c *Conn) Close() error {
 // takes publications.
 func (c *Conn) Ready(context.Context) error {
 	for _, l := range []*link{c.pub, c.sub} {
-		if _, state, _ := l.get(); state != nil {
+		if _, _, state := l.get(); state != nil {
 			return state
 		}
 	}
@@ -125,13 +124,13 @@ type link struct {
 
 var errConnecting = errors.New("rabbit: not connected yet")
 
-func (l *link) get() (*amqp.Connection, error, <-chan struct{}) {
+func (l *link) get() (conn *amqp.Connection, changed <-chan struct{}, unusable error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.current == nil && l.state == nil {
-		return nil, errConnecting, l.changed
+		return nil, l.changed, errConnecting
 	}
-	return l.current, l.state, l.changed
+	return l.current, l.changed, l.state
 }
 
 func (l *link) set(conn *amqp.Connection, state error) {
@@ -150,7 +149,7 @@ func (l *link) set(conn *amqp.Connection, state error) {
 // wait returns the connection as soon as it is usable.
 func (l *link) wait(ctx context.Context) (*amqp.Connection, error) {
 	for {
-		conn, state, changed := l.get()
+		conn, changed, state := l.get()
 		if state == nil {
 			return conn, nil
 		}
@@ -172,7 +171,7 @@ func (l *link) run(ctx context.Context) {
 			l.conn.log.Warn("cannot connect to RabbitMQ", "role", l.role, "error", err, "again_in", backoff)
 			select {
 			case <-ctx.Done():
-			case <-time.After(backoff/2 + rand.N(backoff)):
+			case <-time.After(jitter(backoff)):
 			}
 			backoff = min(2*backoff, reconnectMost)
 			continue

@@ -265,7 +265,7 @@ func (s *session) handle(stopping, handling context.Context, batch []amqp.Delive
 			if errs != nil {
 				err = errs[i]
 			}
-			var wait *notReady
+			var wait *notReadyError
 			switch {
 			case err == nil:
 				m.end(nil)
@@ -326,9 +326,15 @@ func (s *session) answer(err error) {
 	}
 }
 
+// jitter is between half of d and one and a half of it, so that those who failed
+// together do not come back together.
+func jitter(d time.Duration) time.Duration {
+	return d/2 + rand.N(d) //nolint:gosec // spreads load, guards nothing
+}
+
 // sleep waits d, with jitter, and reports false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d/2 + rand.N(d))
+	t := time.NewTimer(jitter(d))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -64,7 +64,8 @@ func (m *Message) begin(ctx context.Context) {
 	}
 	m.ctx = ctx
 	if m.span == nil && trace.SpanContextFromContext(ctx).IsSampled() {
-		_, m.span = otel.Tracer(instrumentation).Start(ctx, "process "+m.Type,
+		//nolint:spancheck // ended by end
+		m.ctx, m.span = otel.Tracer(instrumentation).Start(ctx, "process "+m.Type,
 			trace.WithSpanKind(trace.SpanKindConsumer),
 			trace.WithAttributes(
 				attribute.String("messaging.system", "rabbitmq"),
@@ -144,7 +145,7 @@ func (s *session) redirect(f *failed) (p Publication, result string) {
 		id = f.ID
 	}
 	p = Publication{Key: s.queue.dead(), ID: id, Type: d.Type, Traceparent: parent, Headers: headers, Body: d.Body}
-	var permanent *permanent
+	var permanent *permanentError
 	if errors.As(f.err, &permanent) || f.Attempt >= s.queue.Tries {
 		return p, "dead"
 	}

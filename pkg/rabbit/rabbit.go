@@ -100,13 +100,13 @@ func Permanent(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &permanent{err}
+	return &permanentError{err}
 }
 
-type permanent struct{ err error }
+type permanentError struct{ err error }
 
-func (e *permanent) Error() string { return e.err.Error() }
-func (e *permanent) Unwrap() error { return e.err }
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }
 
 // NotReady marks a handler's error as no fault of the message: what the handler
 // needs (a database, a mail server) cannot be reached. The handler is called
@@ -116,10 +116,10 @@ func NotReady(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &notReady{err}
+	return &notReadyError{err}
 }
 
-type notReady struct{ err error }
+type notReadyError struct{ err error }
 
-func (e *notReady) Error() string { return e.err.Error() }
-func (e *notReady) Unwrap() error { return e.err }
+func (e *notReadyError) Error() string { return e.err.Error() }
+func (e *notReadyError) Unwrap() error { return e.err }

@@ -32,14 +32,14 @@ func delays(d ...time.Duration) (out []rabbit.Duration) {
 	return out
 }
 
-func open(t testing.TB, url string, top *rabbit.Topology) *rabbit.Conn {
-	t.Helper()
-	conn, err := rabbit.Open(url, rabbit.Options{Name: t.Name(), Topology: top, Log: slog.New(slog.DiscardHandler)})
+func open(tb testing.TB, url string, top *rabbit.Topology) *rabbit.Conn {
+	tb.Helper()
+	conn, err := rabbit.Open(url, rabbit.Options{Name: tb.Name(), Topology: top, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	testkit.Eventually(t, "connected", func() bool { return conn.Ready(t.Context()) == nil })
+	tb.Cleanup(func() { conn.Close() })
+	testkit.Eventually(tb, "connected", func() bool { return conn.Ready(tb.Context()) == nil })
 	return conn
 }
 
@@ -53,35 +53,35 @@ func event(exchange, key string, n int) rabbit.Publication {
 	return rabbit.Publication{Exchange: exchange, Key: key, ID: id, Type: "test.thing.made", Body: body}
 }
 
-func number(t testing.TB, m *rabbit.Message) int {
-	t.Helper()
+func number(tb testing.TB, m *rabbit.Message) int {
+	tb.Helper()
 	var v struct{ N int }
 	if err := m.Decode(&v); err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 	return v.N
 }
 
-func publish(t testing.TB, conn *rabbit.Conn, msgs ...rabbit.Publication) {
-	t.Helper()
-	for i, err := range conn.Publish(t.Context(), msgs...) {
+func publish(tb testing.TB, conn *rabbit.Conn, msgs ...rabbit.Publication) {
+	tb.Helper()
+	for i, err := range conn.Publish(tb.Context(), msgs...) {
 		if err != nil {
-			t.Fatalf("message %d: %v", i, err)
+			tb.Fatalf("message %d: %v", i, err)
 		}
 	}
 }
 
 // consume runs a consumer until the test ends.
-func consume(t testing.TB, conn *rabbit.Conn, cons rabbit.Consumer) {
-	t.Helper()
+func consume(tb testing.TB, conn *rabbit.Conn, cons rabbit.Consumer) {
+	tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := conn.Consume(ctx, cons); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	t.Cleanup(func() { stop(); running.Wait() })
+	tb.Cleanup(func() { stop(); running.Wait() })
 }
 
 // record notes what was handled.
@@ -369,14 +369,14 @@ func TestTopologyFaults(t *testing.T) {
 }
 
 // look reads a dead-letter queue and leaves it as it is.
-func look(t testing.TB, conn *rabbit.Conn, queue string) (dead []rabbit.Dead) {
-	t.Helper()
-	err := conn.Judge(t.Context(), queue, func(d rabbit.Dead) rabbit.Verdict {
+func look(tb testing.TB, conn *rabbit.Conn, queue string) (dead []rabbit.Dead) {
+	tb.Helper()
+	err := conn.Judge(tb.Context(), queue, func(d rabbit.Dead) rabbit.Verdict {
 		dead = append(dead, d)
 		return rabbit.Keep
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return dead
 }

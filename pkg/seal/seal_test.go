@@ -16,11 +16,11 @@ func key(b byte) string {
 	return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, 32))
 }
 
-func keys(t testing.TB, s string) *seal.Keys {
-	t.Helper()
+func keys(tb testing.TB, s string) *seal.Keys {
+	tb.Helper()
 	k, err := seal.ParseKeys(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return k
 }
@@ -68,19 +68,19 @@ func TestOpenRefusesEveryOtherPlaceAndEveryChangedByte(t *testing.T) {
 		{"users", "email", "1", "u2"}, {"users", "email", "1", ""},
 		{"userse", "mail", "1", "u1"}, // the same letters, divided differently
 	} {
-		if _, err := k.Open(sealed, at); err != seal.ErrOpen {
+		if _, err := k.Open(sealed, at); !errors.Is(err, seal.ErrOpen) {
 			t.Errorf("opened at %+v: %v", at, err)
 		}
 	}
 	for i := range sealed {
 		changed := slices.Clone(sealed)
 		changed[i] ^= 1
-		if _, err := k.Open(changed, home); err != seal.ErrOpen {
+		if _, err := k.Open(changed, home); !errors.Is(err, seal.ErrOpen) {
 			t.Errorf("byte %d changed: %v", i, err)
 		}
 	}
 	for n := range sealed {
-		if _, err := k.Open(sealed[:n], home); err != seal.ErrOpen {
+		if _, err := k.Open(sealed[:n], home); !errors.Is(err, seal.ErrOpen) {
 			t.Errorf("cut to %d bytes: %v", n, err)
 		}
 	}
@@ -106,7 +106,7 @@ func TestRotation(t *testing.T) {
 	if plain, err := after.Open(fresh, home); err != nil || string(plain) != "v" {
 		t.Errorf("new value after rotation: %q, %v", plain, err)
 	}
-	if _, err := after.Open(old, home); err != seal.ErrOpen {
+	if _, err := after.Open(old, home); !errors.Is(err, seal.ErrOpen) {
 		t.Errorf("old value after its key was removed: %v", err)
 	}
 }

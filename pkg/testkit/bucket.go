@@ -14,32 +14,33 @@ import (
 
 // BucketConfig gives the test a bucket name of its own; the bucket, if the test
 // makes it, is removed with all its versions when the test ends.
-func BucketConfig(t testing.TB) blob.Config {
-	t.Helper()
+func BucketConfig(tb testing.TB) blob.Config {
+	tb.Helper()
 	cfg := blob.Config{
-		Endpoint: Env(t, "S3_ENDPOINT"), AccessKeyID: Env(t, "S3_ACCESS_KEY_ID"), SecretAccessKey: Env(t, "S3_SECRET_ACCESS_KEY"),
-		Region: Env(t, "S3_REGION"), Bucket: "test-" + unique(),
+		Endpoint: Env(tb, "S3_ENDPOINT"), AccessKeyID: Env(tb, "S3_ACCESS_KEY_ID"), SecretAccessKey: Env(tb, "S3_SECRET_ACCESS_KEY"),
+		Region: Env(tb, "S3_REGION"), Bucket: "test-" + unique(),
 	}
-	t.Cleanup(func() { removeBucket(t, cfg) })
+	tb.Cleanup(func() { removeBucket(tb, cfg) })
 	return cfg
 }
 
 // Bucket gives the test a bucket of its own, removed when the test ends.
-func Bucket(t testing.TB) *blob.Store {
-	t.Helper()
-	store, err := blob.Open(BucketConfig(t))
+func Bucket(tb testing.TB) *blob.Store {
+	tb.Helper()
+	store, err := blob.Open(BucketConfig(tb))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	if _, err := store.EnsureBucket(ctx, blob.Policy{}); err != nil {
-		t.Fatalf("%v; %s", err, startServers)
+		tb.Fatalf("%v; %s", err, startServers)
 	}
 	return store
 }
 
-func removeBucket(t testing.TB, cfg blob.Config) {
+func removeBucket(tb testing.TB, cfg blob.Config) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	client := s3.New(s3.Options{
@@ -60,7 +61,7 @@ func removeBucket(t testing.TB, cfg blob.Config) {
 		}
 		for _, id := range ids {
 			if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &cfg.Bucket, Key: id.Key, VersionId: id.VersionId}); err != nil {
-				t.Errorf("empty the test's bucket: %v", err)
+				tb.Errorf("empty the test's bucket: %v", err)
 				return
 			}
 		}
@@ -69,6 +70,6 @@ func removeBucket(t testing.TB, cfg blob.Config) {
 		}
 	}
 	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &cfg.Bucket}); err != nil {
-		t.Errorf("remove the test's bucket: %v", err)
+		tb.Errorf("remove the test's bucket: %v", err)
 	}
 }

@@ -28,14 +28,14 @@ type Collector struct {
 }
 
 // NewCollector listens until the test ends.
-func NewCollector(t testing.TB) *Collector {
-	t.Helper()
+func NewCollector(tb testing.TB) *Collector {
+	tb.Helper()
 	c := &Collector{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/traces", func(w http.ResponseWriter, r *http.Request) {
 		var in tracesData
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			t.Errorf("collector: %v", err)
+			tb.Errorf("collector: %v", err)
 			http.Error(w, "not OTLP", http.StatusBadRequest)
 			return
 		}
@@ -44,7 +44,7 @@ func NewCollector(t testing.TB) *Collector {
 		_, _ = w.Write([]byte("{}"))
 	})
 	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	c.URL = server.URL
 	return c
 }

@@ -19,18 +19,18 @@ type Contract struct {
 }
 
 // NewContract reads an OpenAPI 3.0 document.
-func NewContract(t testing.TB, spec []byte) *Contract {
-	t.Helper()
+func NewContract(tb testing.TB, spec []byte) *Contract {
+	tb.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData(spec)
 	if err != nil {
-		t.Fatalf("read the contract: %v", err)
+		tb.Fatalf("read the contract: %v", err)
 	}
 	doc.Servers = nil // whatever host the test uses
 	router, err := legacy.NewRouter(doc)
 	if err != nil {
-		t.Fatalf("read the contract: %v", err)
+		tb.Fatalf("read the contract: %v", err)
 	}
-	return &Contract{t, router}
+	return &Contract{tb, router}
 }
 
 // Client returns an HTTP client that fails the test when an answer is not as the

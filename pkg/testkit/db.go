@@ -29,31 +29,31 @@ import (
 //
 // Schemas are kept from test to test and run to run, by a hash of what made
 // them; a test holds the lock of one. See schemas.go.
-func DB(t testing.TB, dir string) *pgxpool.Pool {
-	t.Helper()
-	dir = filepath.Join(Root(t), dir)
+func DB(tb testing.TB, dir string) *pgxpool.Pool {
+	tb.Helper()
+	dir = filepath.Join(Root(tb), dir)
 	content := sha256.New()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no migrations in %s (%v)", dir, err)
+		tb.Fatalf("no migrations in %s (%v)", dir, err)
 	}
 	for _, name := range files {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		fmt.Fprintf(content, "%s %d\n%s", filepath.Base(name), len(b), b)
 	}
-	modules, err := os.ReadFile(filepath.Join(Root(t), "pkg", "go.mod"))
+	modules, err := os.ReadFile(filepath.Join(Root(tb), "pkg", "go.mod"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for line := range strings.Lines(string(modules)) {
 		if strings.Contains(line, "riverqueue/") {
 			content.Write([]byte(line)) // another version has other tables
 		}
 	}
-	return database(t, recipe{
+	return database(tb, recipe{
 		label: filepath.Base(dir), content: content.Sum(nil),
 		apply: func(ctx context.Context, conn *pgx.Conn, schema string) error {
 			db := stdlib.OpenDB(*conn.Config())
@@ -66,16 +66,16 @@ func DB(t testing.TB, dir string) *pgxpool.Pool {
 			if _, err = provider.Up(ctx); err != nil {
 				return err
 			}
-			_, err = migrate.River(ctx, Env(t, "POSTGRES_ADMIN_URL"), schema)
+			_, err = migrate.River(ctx, Env(tb, "POSTGRES_ADMIN_URL"), schema)
 			return err
 		},
 	})
 }
 
 // Schema is [DB] with the tables of the given DDL instead of a service's.
-func Schema(t testing.TB, ddl string) *pgxpool.Pool {
-	t.Helper()
-	return database(t, recipe{
+func Schema(tb testing.TB, ddl string) *pgxpool.Pool {
+	tb.Helper()
+	return database(tb, recipe{
 		label: "ddl", content: []byte(ddl),
 		apply: func(ctx context.Context, conn *pgx.Conn, _ string) error {
 			_, err := conn.Exec(ctx, ddl)
@@ -102,40 +102,41 @@ func (r recipe) prefix() string {
 
 const setupTimeout = 60 * time.Second
 
-func database(t testing.TB, r recipe) *pgxpool.Pool {
-	t.Helper()
+func database(tb testing.TB, r recipe) *pgxpool.Pool {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	conn, err := admin(t).Acquire(ctx)
+	conn, err := admin(tb).Acquire(ctx)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { giveBack(t, conn) })
+	tb.Cleanup(func() { giveBack(tb, conn) })
 	name, err := take(ctx, conn.Conn(), r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	u := url.URL{
-		Scheme: "postgres", User: url.UserPassword(name, name), Host: Env(t, "PGBOUNCER_ADDR"),
+		Scheme: "postgres", User: url.UserPassword(name, name), Host: Env(tb, "PGBOUNCER_ADDR"),
 		Path: "/" + conn.Conn().Config().Database, RawQuery: "sslmode=disable",
 	}
 	pool, err := pg.Open(context.Background(), u.String(), pg.Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	tb.Cleanup(pool.Close)
 	if err := pool.Ping(ctx); err != nil {
-		t.Fatalf("PgBouncer at %s does not let the test's role in: %v; %s", u.Host, err, startServers)
+		tb.Fatalf("PgBouncer at %s does not let the test's role in: %v; %s", u.Host, err, startServers)
 	}
 	return pool
 }
 
 // giveBack unlocks the test's schema.
-func giveBack(t testing.TB, conn *pgxpool.Conn) {
+func giveBack(tb testing.TB, conn *pgxpool.Conn) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`); err != nil {
-		t.Errorf("give back the test's schema: %v", err)
+		tb.Errorf("give back the test's schema: %v", err)
 		_ = conn.Conn().Close(ctx) // which unlocks it
 	}
 	conn.Release()
@@ -147,8 +148,8 @@ var adminPools struct {
 }
 
 // admin is the process's one pool to Postgres itself.
-func admin(t testing.TB) *pgxpool.Pool {
-	t.Helper()
+func admin(tb testing.TB) *pgxpool.Pool {
+	tb.Helper()
 	adminPools.Lock()
 	defer adminPools.Unlock()
 	if adminPools.pool != nil {
@@ -156,13 +157,13 @@ func admin(t testing.TB) *pgxpool.Pool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	pool, err := pg.Open(ctx, Env(t, "POSTGRES_ADMIN_URL"), pg.Options{MaxConns: 30})
+	pool, err := pg.Open(ctx, Env(tb, "POSTGRES_ADMIN_URL"), pg.Options{MaxConns: 30})
 	if err != nil {
-		t.Fatalf("POSTGRES_ADMIN_URL: %v", err)
+		tb.Fatalf("POSTGRES_ADMIN_URL: %v", err)
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		t.Fatalf("Postgres does not answer: %v; %s", err, startServers)
+		tb.Fatalf("Postgres does not answer: %v; %s", err, startServers)
 	}
 	adminPools.pool = pool
 	return pool

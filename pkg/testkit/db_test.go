@@ -92,6 +92,8 @@ func TestServicesMigrationsAreThere(t *testing.T) {
 // BenchmarkDB is what a test pays for its schema.
 func BenchmarkDB(b *testing.B) {
 	for b.Loop() {
-		testkit.Example(func(t testing.TB) { testkit.DB(t, "migrations/auth") })
+		tb, end := testkit.Example()
+		testkit.DB(tb, "migrations/auth")
+		end()
 	}
 }

@@ -13,8 +13,8 @@ import (
 // Eventually asks until the answer is true, and fails the test when it is not
 // within ten seconds. It is the one place where tests wait for something that
 // cannot tell them.
-func Eventually(t testing.TB, what string, ask func() bool) {
-	t.Helper()
+func Eventually(tb testing.TB, what string, ask func() bool) {
+	tb.Helper()
 	const limit = 10 * time.Second
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
@@ -22,7 +22,7 @@ func Eventually(t testing.TB, what string, ask func() bool) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", limit, what)
+			tb.Fatalf("not within %v: %s", limit, what)
 		}
 		time.Sleep(pause)
 	}
@@ -30,27 +30,27 @@ func Eventually(t testing.TB, what string, ask func() bool) {
 
 // Seed of this test's random choices. It is TEST_SEED if that is set, and shown
 // when the test fails, so that a failure can be had again.
-func Seed(t testing.TB) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
+func Seed(tb testing.TB) uint64 {
+	tb.Helper()
+	seed := rand.Uint64() //nolint:gosec // a test's choices, to be repeated
 	if s := os.Getenv("TEST_SEED"); s != "" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatalf("TEST_SEED: %v", err)
+			tb.Fatalf("TEST_SEED: %v", err)
 		}
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("to repeat: TEST_SEED=%d go test -run '^%s$'", seed, t.Name())
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("to repeat: TEST_SEED=%d go test -run '^%s$'", seed, tb.Name())
 		}
 	})
 	return seed
 }
 
 // Rand is a generator seeded with [Seed].
-func Rand(t testing.TB) *rand.Rand {
-	t.Helper()
-	return rand.New(rand.NewPCG(Seed(t), 0))
+func Rand(tb testing.TB) *rand.Rand {
+	tb.Helper()
+	return rand.New(rand.NewPCG(Seed(tb), 0)) //nolint:gosec // a test's choices, to be repeated
 }
 
 // Clock is a time that only the test moves. Its method Now is given to whatever

@@ -6,16 +6,15 @@ import (
 	"testing"
 )
 
-// Example runs an example that needs servers: f gets what tests get, and what it
-// took is removed when it returns. A failure ends the example with a panic.
-func Example(f func(t testing.TB)) {
+// Example gives an example what tests get, so that it can use servers. A failure
+// is a panic; end removes what was taken, and is deferred.
+func Example() (tb testing.TB, end func()) {
 	t := &exampleTB{}
-	defer func() {
+	return t, func() {
 		for i := len(t.cleanups) - 1; i >= 0; i-- {
 			t.cleanups[i]()
 		}
-	}()
-	f(t)
+	}
 }
 
 // exampleTB has the methods of testing.TB that this package uses; others panic.

@@ -29,8 +29,8 @@ type Fake struct {
 
 // NewFake serves until the test ends. Routes are patterns of [http.ServeMux]
 // ("POST /v3/mail/send"); their handlers check what they get and report with t.
-func NewFake(t testing.TB, routes map[string]http.HandlerFunc) *Fake {
-	t.Helper()
+func NewFake(tb testing.TB, routes map[string]http.HandlerFunc) *Fake {
+	tb.Helper()
 	f := &Fake{}
 	mux := http.NewServeMux()
 	for pattern, handler := range routes {
@@ -39,20 +39,20 @@ func NewFake(t testing.TB, routes map[string]http.HandlerFunc) *Fake {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			t.Errorf("fake: read %s %s: %v", r.Method, r.URL.Path, err)
+			tb.Errorf("fake: read %s %s: %v", r.Method, r.URL.Path, err)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		f.mu.Lock()
 		f.requests = append(f.requests, Request{r.Method, r.URL.Path, r.URL.Query(), r.Header.Clone(), body})
 		f.mu.Unlock()
 		if _, pattern := mux.Handler(r); pattern == "" {
-			t.Errorf("fake: unexpected request %s %s\n%s", r.Method, r.URL, body)
+			tb.Errorf("fake: unexpected request %s %s\n%s", r.Method, r.URL, body)
 			http.Error(w, "the test expects no such request", http.StatusNotImplemented)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	f.URL = server.URL
 	return f
 }

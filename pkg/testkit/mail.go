@@ -24,11 +24,11 @@ type MailAddress struct{ Name, Address string }
 
 // WaitMail waits for a mail to an address whose subject contains the given text,
 // and returns the newest.
-func WaitMail(t testing.TB, to, subject string) Mail {
-	t.Helper()
+func WaitMail(tb testing.TB, to, subject string) Mail {
+	tb.Helper()
 	var found Mail
-	Eventually(t, "a mail to "+to+" about "+subject, func() bool {
-		for _, m := range mails(t, to) {
+	Eventually(tb, "a mail to "+to+" about "+subject, func() bool {
+		for _, m := range mails(tb, to) {
 			if strings.Contains(m.Subject, subject) {
 				found = m // in the order they came
 			}
@@ -39,23 +39,23 @@ func WaitMail(t testing.TB, to, subject string) Mail {
 }
 
 // mails asks maildev, https://github.com/maildev/maildev/blob/2.2.1/docs/rest.md
-func mails(t testing.TB, to string) []Mail {
-	t.Helper()
+func mails(tb testing.TB, to string) []Mail {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	u := Env(t, "MAIL_URL") + "/email?to.address=" + url.QueryEscape(to)
+	u := Env(tb, "MAIL_URL") + "/email?to.address=" + url.QueryEscape(to)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, http.NoBody)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatalf("the mail catcher does not answer: %v; %s", err, startServers)
+		tb.Fatalf("the mail catcher does not answer: %v; %s", err, startServers)
 	}
 	defer res.Body.Close()
 	var all, own []Mail
 	if err := json.NewDecoder(res.Body).Decode(&all); err != nil || res.StatusCode != http.StatusOK {
-		t.Fatalf("the mail catcher answers %s, %v", res.Status, err)
+		tb.Fatalf("the mail catcher answers %s, %v", res.Status, err)
 	}
 	for _, m := range all {
 		for _, a := range m.To {

@@ -20,11 +20,11 @@ type Proxy struct {
 }
 
 // NewProxy forwards to target (host:port) until the test ends.
-func NewProxy(t testing.TB, target string) *Proxy {
-	t.Helper()
+func NewProxy(tb testing.TB, target string) *Proxy {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p := &Proxy{Addr: listener.Addr().String(), target: target, conns: map[net.Conn]struct{}{}}
 	var serving sync.WaitGroup
@@ -37,7 +37,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 			serving.Go(func() { p.forward(c) })
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		listener.Close()
 		p.Down()
 		serving.Wait()
@@ -47,13 +47,13 @@ func NewProxy(t testing.TB, target string) *Proxy {
 
 // ProxyURL puts a proxy before the server of a URL and returns the URL to use
 // instead.
-func ProxyURL(t testing.TB, rawURL string) (*Proxy, string) {
-	t.Helper()
+func ProxyURL(tb testing.TB, rawURL string) (*Proxy, string) {
+	tb.Helper()
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p := NewProxy(t, u.Host)
+	p := NewProxy(tb, u.Host)
 	u.Host = p.Addr
 	return p, u.String()
 }

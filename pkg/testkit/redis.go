@@ -11,17 +11,17 @@ import (
 
 // Redis gives the test a client and a key prefix of its own; keys under the
 // prefix are removed when the test ends.
-func Redis(t testing.TB) (client redis.UniversalClient, prefix string) {
-	t.Helper()
-	client, err := cache.Open(Env(t, "REDIS_URL"), nil)
+func Redis(tb testing.TB) (client redis.UniversalClient, prefix string) {
+	tb.Helper()
+	client, err := cache.Open(Env(tb, "REDIS_URL"), nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := client.Ping(context.Background()).Err(); err != nil {
-		t.Fatalf("Redis does not answer: %v; %s", err, startServers)
+		tb.Fatalf("Redis does not answer: %v; %s", err, startServers)
 	}
 	prefix = unique() + ":"
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		defer client.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 		defer cancel()
@@ -30,7 +30,7 @@ func Redis(t testing.TB) (client redis.UniversalClient, prefix string) {
 			client.Del(ctx, keys.Val())
 		}
 		if err := keys.Err(); err != nil {
-			t.Errorf("remove the test's keys: %v", err)
+			tb.Errorf("remove the test's keys: %v", err)
 		}
 	})
 	return client, prefix

@@ -20,11 +20,11 @@ type RedisServer struct {
 }
 
 // StartRedis starts a server; it is stopped when the test ends.
-func StartRedis(t testing.TB) *RedisServer {
-	t.Helper()
-	s := &RedisServer{t: t, socket: filepath.Join(t.TempDir(), "redis.sock")}
+func StartRedis(tb testing.TB) *RedisServer {
+	tb.Helper()
+	s := &RedisServer{t: tb, socket: filepath.Join(tb.TempDir(), "redis.sock")}
 	s.Start()
-	t.Cleanup(s.Stop)
+	tb.Cleanup(s.Stop)
 	return s
 }
 

@@ -79,7 +79,7 @@ func take(ctx context.Context, conn *pgx.Conn, r recipe) (name string, err error
 	}
 	// Connections of a test that died may still be at work.
 	_, err = conn.Exec(ctx, fmt.Sprintf(`
-		SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = '%[1]s';
+		SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = '%[1]s' AND state <> 'idle';
 		SELECT %[2]s();
 		COMMENT ON SCHEMA %[1]s IS 'used %[3]s'`, name, books("{books}.reset", name), time.Now().UTC().Format(time.RFC3339)))
 	if err != nil {
@@ -104,7 +104,10 @@ func create(ctx context.Context, conn *pgx.Conn, r recipe, name string) error {
 	if err != nil {
 		return err
 	}
-	cfg := conn.Config().Copy()
+	cfg, err := pgx.ParseConfig(conn.Config().ConnString())
+	if err != nil {
+		return err
+	}
 	cfg.RuntimeParams["search_path"] = name + ",common"
 	owner, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {

@@ -32,11 +32,11 @@ import (
 const startServers = "start the servers with `make up` (or `go run ./tools/stack up -only servers`)"
 
 // Root is the checkout: the folder with go.work above the working directory.
-func Root(t testing.TB) string {
-	t.Helper()
+func Root(tb testing.TB) string {
+	tb.Helper()
 	dir, err := root()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return dir
 }
@@ -57,18 +57,18 @@ var root = sync.OnceValues(func() (string, error) {
 })
 
 // Env is a variable of the test instance, and fails the test if there is none.
-func Env(t testing.TB, name string) string {
-	t.Helper()
+func Env(tb testing.TB, name string) string {
+	tb.Helper()
 	if v := os.Getenv(name); v != "" {
 		return v
 	}
 	files, err := envFiles()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	v, ok := files[name]
 	if !ok {
-		t.Fatalf("%s is set neither in the environment nor in .data/env/test.env: %s", name, startServers)
+		tb.Fatalf("%s is set neither in the environment nor in .data/env/test.env: %s", name, startServers)
 	}
 	return v
 }

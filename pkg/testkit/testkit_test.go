@@ -15,18 +15,18 @@ import (
 )
 
 func Example() {
-	testkit.Example(func(t testing.TB) {
-		db := testkit.Schema(t, `CREATE TABLE greetings (text text)`)
-		_, err := db.Exec(t.Context(), `INSERT INTO greetings VALUES ('hello')`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var text string
-		testkit.Eventually(t, "the greeting is there", func() bool {
-			return db.QueryRow(t.Context(), `SELECT text FROM greetings`).Scan(&text) == nil
-		})
-		fmt.Println(text)
+	tb, end := testkit.Example()
+	defer end()
+	db := testkit.Schema(tb, `CREATE TABLE greetings (text text)`)
+	_, err := db.Exec(tb.Context(), `INSERT INTO greetings VALUES ('hello')`)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var text string
+	testkit.Eventually(tb, "the greeting is there", func() bool {
+		return db.QueryRow(tb.Context(), `SELECT text FROM greetings`).Scan(&text) == nil
 	})
+	fmt.Println(text)
 	// Output: hello
 }
 

@@ -99,11 +99,11 @@ func start(t *testing.T, more map[string]string) *service {
 	return s
 }
 
-func freeAddr(t testing.TB) string {
-	t.Helper()
+func freeAddr(tb testing.TB) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer l.Close()
 	return l.Addr().String()
@@ -115,11 +115,11 @@ type note struct {
 	Items                 []note
 }
 
-func (s *service) call(t testing.TB, method, path, body string, header ...string) (int, note) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+func (s *service) call(tb testing.TB, method, path, body string, header ...string) (int, note) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -129,30 +129,30 @@ func (s *service) call(t testing.TB, method, path, body string, header ...string
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer res.Body.Close()
 	var v note
 	if err := json.NewDecoder(res.Body).Decode(&v); err != nil {
-		t.Fatalf("%s %s: %d %v", method, path, res.StatusCode, err)
+		tb.Fatalf("%s %s: %d %v", method, path, res.StatusCode, err)
 	}
 	return res.StatusCode, v
 }
 
-func (s *service) create(t testing.TB, owner, text string, header ...string) string {
-	t.Helper()
-	status, v := s.call(t, http.MethodPost, "/api/v1/notes", fmt.Sprintf(`{"owner":%q,"text":%q}`, owner, text), header...)
+func (s *service) create(tb testing.TB, owner, text string, header ...string) string {
+	tb.Helper()
+	status, v := s.call(tb, http.MethodPost, "/api/v1/notes", fmt.Sprintf(`{"owner":%q,"text":%q}`, owner, text), header...)
 	if status != http.StatusCreated || v.Text != text {
-		t.Fatalf("create: %d %+v", status, v)
+		tb.Fatalf("create: %d %+v", status, v)
 	}
 	return v.ID
 }
 
-func (s *service) filed(t testing.TB, id string) bool {
-	t.Helper()
-	status, v := s.call(t, http.MethodGet, "/api/v1/notes/"+id, "")
+func (s *service) filed(tb testing.TB, id string) bool {
+	tb.Helper()
+	status, v := s.call(tb, http.MethodGet, "/api/v1/notes/"+id, "")
 	if status != http.StatusOK {
-		t.Fatalf("get: %d %+v", status, v)
+		tb.Fatalf("get: %d %+v", status, v)
 	}
 	return v.Filed
 }
