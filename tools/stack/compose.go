@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/jobpilot/jobpilot/pkg/rabbit"
 )
 
 // compose runs docker compose with secrets that are made once, in the data folder.
@@ -108,14 +106,10 @@ func prepareFromEnv(ctx context.Context) error {
 	for service := range strings.FieldsSeq(get("SERVICES")) {
 		services[service] = get(servicePasswordName(service))
 	}
-	topologyJSON, err := os.ReadFile(get("TOPOLOGY_FILE"))
 	if len(missing) > 0 {
 		return fmt.Errorf("prepare: set %s", strings.Join(missing, ", "))
 	}
-	if err != nil {
-		return fmt.Errorf("TOPOLOGY_FILE: %w", err)
-	}
-	topology, err := rabbit.ParseTopology(topologyJSON)
+	topology, err := readTopology(os.Getenv("TOPOLOGY_FILE"))
 	if err != nil {
 		return err
 	}

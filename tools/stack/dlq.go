@@ -20,7 +20,7 @@ var errDLQUsage = errors.New("usage: dlq list [QUEUE] | dlq show QUEUE [ID…] |
 // dlq works on the messages that could not be handled, of an instance or of
 // the broker that RABBITMQ_URL names.
 func (s stack) dlq(ctx context.Context, in instance, args []string) error {
-	topology, err := readTopology(s.l)
+	topology, err := readTopology(s.l.source(topologyFile))
 	if err != nil {
 		return err
 	}

@@ -172,6 +172,16 @@ func (l *layout) write(perm fs.FileMode, content []byte, parts ...string) (strin
 	return name, os.Rename(tmp.Name(), name)
 }
 
+// copy puts a file of the checkout into the data folder, readable by the
+// servers' user, which may not be able to enter the checkout.
+func (l *layout) copy(source string, parts ...string) (string, error) {
+	b, err := os.ReadFile(l.source(source))
+	if err != nil {
+		return "", err
+	}
+	return l.write(0o644, b, parts...)
+}
+
 // own gives a path to the servers' user.
 func (l *layout) own(path string) error {
 	if l.uid < 0 {

@@ -20,8 +20,8 @@ import (
 
 // mailer hands the messages of the queue "notifications" to an SMTP server as
 // plain text, as long as there is no notification service.
-func (s stack) mailer(ctx context.Context) error {
-	topology, err := readTopology(s.l)
+func mailer(ctx context.Context) error {
+	topology, err := readTopology(os.Getenv("TOPOLOGY_FILE"))
 	if err != nil {
 		return err
 	}

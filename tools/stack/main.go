@@ -51,8 +51,11 @@ func run(ctx context.Context, args []string) error {
 		}
 		return e.run()
 	}
-	if command == "prepare" {
+	switch command { // those that also run where there is no checkout
+	case "prepare":
 		return prepareFromEnv(ctx)
+	case "mailer":
+		return mailer(ctx)
 	}
 	if err := os.Setenv("PATH", systemPath(os.Getenv("PATH"))); err != nil {
 		return err
@@ -91,8 +94,6 @@ func run(ctx context.Context, args []string) error {
 		return s.env(o.instance, o.service)
 	case "test":
 		return s.test(ctx, o.service, o.only)
-	case "mailer":
-		return s.mailer(ctx)
 	case "dlq":
 		return s.dlq(ctx, o.instance, o.args)
 	case "compose":

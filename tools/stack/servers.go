@@ -103,6 +103,11 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 	if err := l.initPostgres(secrets["POSTGRES_PASSWORD"]); err != nil {
 		return nil, err
 	}
+	// The servers' user may not be able to enter the checkout.
+	logging, err := l.copy("tools/search/log4j2.properties", "conf", "log4j2.properties")
+	if err != nil {
+		return nil, err
+	}
 
 	rabbit := l.path("state", "rabbitmq")
 	erlang := []envVar{
@@ -167,10 +172,10 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 				"-Xss1m", "-XX:MaxDirectMemorySize=128m", "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8",
 				"-Djna.nosys=true", "-Djna.tmpdir=" + home + "/tmp", "-Djava.io.tmpdir=" + home + "/tmp",
 				"-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.allocator.numDirectArenas=0",
-				"-Dlog4j.configurationFile=" + l.source("tools/search/log4j2.properties"),
+				"-Dlog4j.configurationFile=" + logging,
 				"-Dlog4j2.disable.jmx=true", "-Dlog4j.shutdownHookEnabled=false",
 				"-cp", filepath.Join(tools.search, "lib", "*"), "SearchServer", home, l.path("conf")},
-			watch: []string{conf["opensearch.yml"]},
+			watch: []string{conf["opensearch.yml"], logging},
 			ports: []int{portSearch, portSearchNodes}, ready: local.checkSearch,
 		},
 		{

@@ -37,7 +37,7 @@ func (in instance) programs(l *layout, services []string) ([]program, error) {
 	for _, s := range services {
 		port := in.port(servicePorts[s])
 		programs = append(programs, program{
-			name: in.prefix + s, title: in.title(s), order: 500, dir: l.root,
+			name: in.prefix + s, title: in.title(s), order: 500,
 			argv:  []string{l.path("bin", s), "serve"},
 			files: []string{in.envFile(l), in.serviceEnvFile(l, s)},
 			watch: []string{l.path("bin", s)},
@@ -46,11 +46,16 @@ func (in instance) programs(l *layout, services []string) ([]program, error) {
 		})
 	}
 	if !slices.Contains(services, "notification") && len(services) > 0 {
+		topology, err := l.copy(topologyFile, "conf", "topology.json")
+		if err != nil {
+			return nil, err
+		}
 		programs = append(programs, program{
-			name: in.prefix + "mailer", title: in.title("mailer"), order: 510, dir: l.root,
+			name: in.prefix + "mailer", title: in.title("mailer"), order: 510,
 			argv:  []string{l.path("bin", "stack"), "mailer"},
+			env:   []envVar{{"TOPOLOGY_FILE", topology}},
 			files: []string{in.envFile(l)},
-			watch: []string{l.path("bin", "stack"), l.source(topologyFile)},
+			watch: []string{l.path("bin", "stack"), topology},
 			ready: in.supervised(l, "mailer"),
 		})
 	}

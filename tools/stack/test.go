@@ -280,7 +280,7 @@ func (s stack) lint(patterns ...string) func(context.Context) (gotest.Result, er
 		if err != nil {
 			return gotest.Result{}, err
 		}
-		return s.command(filepath.Join(dir, "golangci-lint"), append([]string{"run"}, patterns...)...)(ctx)
+		return s.command(filepath.Join(dir, "golangci-lint"), append([]string{"run", "--allow-parallel-runners"}, patterns...)...)(ctx)
 	}
 }
 

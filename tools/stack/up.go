@@ -154,7 +154,7 @@ func (in instance) prepare(ctx context.Context, l *layout, b backend) error {
 		}
 		passwords[s] = own["DATABASE_PASSWORD"]
 	}
-	topology, err := readTopology(l)
+	topology, err := readTopology(l.source(topologyFile))
 	if err != nil {
 		return err
 	}
@@ -193,10 +193,10 @@ func (b backend) prepare(ctx context.Context, in instance, ownerPassword, rabbit
 // topologyFile names the exchanges and queues, made from the event catalogue.
 const topologyFile = "deploy/rabbitmq/topology.gen.json"
 
-func readTopology(l *layout) (*rabbit.Topology, error) {
-	b, err := os.ReadFile(l.source(topologyFile))
+func readTopology(file string) (*rabbit.Topology, error) {
+	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the queues: %w; run make generate", err)
+		return nil, fmt.Errorf("cannot read the queues: %w; TOPOLOGY_FILE names what make generate writes to %s", err, topologyFile)
 	}
 	return rabbit.ParseTopology(b)
 }
