@@ -192,6 +192,17 @@ func TestGatewayLimitsBodies(t *testing.T) {
 	}
 }
 
+// The body that is too large must not be too large for the error's own address as well.
+func TestGatewayLimitsBodiesOverHTTP2(t *testing.T) {
+	g := startGateway(t, unlimited())
+	client := g.secure(nil)
+	body := strings.Repeat("x", 128<<10+1)
+	g.problem(g.doWith(client, "https://"+g.tls, "POST", "/api/v1/things", body, "Authorization", bearer), 413, "body_too_large")
+	g.problem(g.doWith(client, "https://"+g.tls, "POST", "/api/v1/things", body[1:]), 401, "unauthenticated")
+	g.problem(g.do("POST", "/api/v1/things", body[1:]), 401, "unauthenticated")
+	g.nothing()
+}
+
 func TestGatewayLimitsRatesByClass(t *testing.T) {
 	g := startGateway(t, unlimited("RATE_LOGIN", "1r/m", "BURST_LOGIN", "2", "RATE_SEARCH", "1r/m", "BURST_SEARCH", "4"))
 	refused := func(method, path string, n int) (limited int) {
