@@ -20,6 +20,8 @@ CREATE TABLE users (
 );
 CREATE INDEX users_newest ON users (created_at DESC, id DESC);
 CREATE INDEX users_special_roles ON users USING gin (roles) WHERE roles <> '{user}';
+CREATE INDEX users_disabled ON users (created_at DESC, id DESC) WHERE disabled_at IS NOT NULL;
+CREATE INDEX users_unverified ON users (created_at DESC, id DESC) WHERE email_verified_at IS NULL;
 
 -- One row for each sign-in; the family of its refresh tokens.
 CREATE TABLE sessions (
@@ -39,6 +41,7 @@ CREATE TABLE sessions (
     revoke_reason text
 ) WITH (fillfactor = 80);                         -- room for the last_used_at of every refresh to stay a HOT update
 CREATE INDEX sessions_of_user ON sessions (user_id, created_at DESC, id DESC);
+CREATE INDEX sessions_age ON sessions USING brin (created_at);
 
 -- Refresh tokens by SHA-256; used_at marks the spent ones, which are kept to notice their reuse.
 CREATE TABLE tokens (
