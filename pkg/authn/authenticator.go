@@ -17,7 +17,7 @@ import (
 
 // Headers that carry keys, and how keys begin.
 const (
-	HeaderAPIKey     = "X-API-Key"     // personal API key, "jpk_…"
+	HeaderAPIKey     = "X-API-Key"     //nolint:gosec // a header's name
 	HeaderServiceKey = "X-Service-Key" // service key, "jps_<service>_…"
 	APIKeyPrefix     = "jpk_"
 	ServiceKeyPrefix = "jps_"
@@ -130,11 +130,15 @@ func wellFormed(key, prefix string) bool {
 		return false
 	}
 	for _, c := range []byte(key) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-') {
+		if !isWord(c) {
 			return false
 		}
 	}
 	return true
+}
+
+func isWord(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
 }
 
 // keyCache remembers looked-up keys for 5 s, under their hash, so that the

@@ -2,17 +2,17 @@ package authn
 
 import "sync"
 
-// recent remembers about the last max entries that were used. When the young
+// recent remembers about the last size entries that were used. When the young
 // half is full it becomes the old half, and what nobody asked for since the last
 // time is forgotten. It is safe for concurrent use.
 type recent[K comparable, V any] struct {
-	max        int
+	size       int
 	mu         sync.Mutex
 	young, old map[K]V
 }
 
-func newRecent[K comparable, V any](max int) *recent[K, V] {
-	return &recent[K, V]{max: max, young: map[K]V{}}
+func newRecent[K comparable, V any](size int) *recent[K, V] {
+	return &recent[K, V]{size: size, young: map[K]V{}}
 }
 
 func (r *recent[K, V]) get(k K) (V, bool) {
@@ -34,7 +34,7 @@ func (r *recent[K, V]) put(k K, v V) {
 }
 
 func (r *recent[K, V]) add(k K, v V) {
-	if len(r.young) >= r.max/2 {
+	if len(r.young) >= r.size/2 {
 		r.young, r.old = make(map[K]V), r.young
 	}
 	r.young[k] = v

@@ -19,7 +19,7 @@ const (
 	readyKey   = "{auth}:rev:ready" // present while Redis is known to hold every revocation
 	sessionKey = "{auth}:rev:s:"    // + session: it has ended
 	userKey    = "{auth}:rev:u:"    // + user: what was issued before this unix time in ms is void
-	apiKey     = "{auth}:rev:k:"    // + key: look it up again
+	apiKey     = "{auth}:rev:k:"    //nolint:gosec // the name of a Redis key; + API key: look it up again
 )
 
 const (

@@ -32,15 +32,15 @@ const issuer = "https://auth.example"
 // epoch is the time at which the tests' tokens are made and read.
 var epoch = time.Date(2026, 3, 2, 9, 30, 0, 123e6, time.UTC)
 
-func newKey(t testing.TB) authn.SigningKey {
-	t.Helper()
+func newKey(tb testing.TB) authn.SigningKey {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	id, err := authn.KeyID(&key.PublicKey)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return authn.SigningKey{ID: id, Key: key}
 }
@@ -73,7 +73,7 @@ func Example() {
 	// Other services: authn.NewJWKS("https://auth.example/.well-known/jwks.json", nil).
 	keys := authn.Keyset{"2026-03": &private.PublicKey}
 	caller, err := authn.NewVerifier(issuer, keys, at(epoch.Add(time.Minute))).Verify(context.Background(), token)
-	fmt.Println(caller.Kind, caller.Roles, caller.HasRole(authn.RoleUser), err)
+	fmt.Println(caller.Kind.String(), caller.Roles, caller.HasRole(authn.RoleUser), err)
 
 	rule := authn.Rule{Role: authn.RoleAdmin}
 	fmt.Println(errors.Is(rule.Check(caller, epoch), authn.ErrForbidden))
@@ -159,15 +159,17 @@ func (f forge) json(v any) []byte {
 func (f forge) unsigned() string { return enc(f.json(f.header)) + "." + enc(f.json(f.claims)) }
 
 // es256 signs text as RFC 7518 §3.4 says.
-func es256(t testing.TB, key *ecdsa.PrivateKey, text string) string {
+func es256(tb testing.TB, key *ecdsa.PrivateKey, text string) string {
+	tb.Helper()
 	sum := sha256.Sum256([]byte(text))
-	return text + "." + enc(rawSignature(t, key, sum[:]))
+	return text + "." + enc(rawSignature(tb, key, sum[:]))
 }
 
-func rawSignature(t testing.TB, key *ecdsa.PrivateKey, sum []byte) []byte {
+func rawSignature(tb testing.TB, key *ecdsa.PrivateKey, sum []byte) []byte {
+	tb.Helper()
 	r, s, err := ecdsa.Sign(rand.Reader, key, sum)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	size := (key.Curve.Params().BitSize + 7) / 8
 	out := make([]byte, 2*size)
@@ -178,33 +180,33 @@ func rawSignature(t testing.TB, key *ecdsa.PrivateKey, sum []byte) []byte {
 
 // corpus is every attack on tokens we know of, by name. good is a token like
 // those attacked, and valid.
-func corpus(t testing.TB) (keys authn.Keyset, good string, attacks map[string]string) {
-	t.Helper()
-	key, foreign := newKey(t), newKey(t)
+func corpus(tb testing.TB) (keys authn.Keyset, good string, attacks map[string]string) {
+	tb.Helper()
+	key, foreign := newKey(tb), newKey(tb)
 	keys = keyset(key)
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	der, err := x509.MarshalPKIXPublicKey(&key.Key.PublicKey)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 
 	seconds := func(d time.Duration) float64 { return float64(epoch.Add(d).UnixMilli()) / 1000 }
-	base := forge{t,
+	base := forge{tb,
 		map[string]any{"alg": "ES256", "typ": "at+jwt", "kid": key.ID},
 		map[string]any{"iss": issuer, "aud": "jobpilot", "sub": uuid.NewString(), "sid": uuid.NewString(), "jti": uuid.NewString(),
 			"iat": seconds(0), "nbf": seconds(0), "exp": seconds(authn.AccessTokenTTL), "auth_time": seconds(0), "roles": []string{"user"}}}
-	sign := func(f forge) string { return es256(t, key.Key, f.unsigned()) }
+	sign := func(f forge) string { return es256(tb, key.Key, f.unsigned()) }
 	header := func(changes map[string]any) string { return sign(base.with("header", changes)) }
 	claim := func(name string, value any) string { return sign(base.with("claims", map[string]any{name: value})) }
-	raw := func(h, c string) string { return es256(t, key.Key, enc([]byte(h))+"."+enc([]byte(c))) }
+	raw := func(h, c string) string { return es256(tb, key.Key, enc([]byte(h))+"."+enc([]byte(c))) }
 	good = sign(base)
 	parts := strings.Split(good, ".")
 	h, c := string(base.json(base.header)), string(base.json(base.claims))
@@ -220,22 +222,22 @@ func corpus(t testing.TB) (keys authn.Keyset, good string, attacks map[string]st
 		sum := sha256.Sum256([]byte(text))
 		sig, err := rsa.SignPKCS1v15(rand.Reader, rsaKey, crypto.SHA256, sum[:])
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return text + "." + enc(sig)
 	}
 	es384 := func(alg string) string {
 		text := base.with("header", map[string]any{"alg": alg}).unsigned()
 		sum := sha512.Sum384([]byte(text))
-		return text + "." + enc(rawSignature(t, p384, sum[:]))
+		return text + "." + enc(rawSignature(tb, p384, sum[:]))
 	}
 	ownKey, err := json.Marshal(keyset(foreign))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var set struct{ Keys []map[string]any }
 	if err := json.Unmarshal(ownKey, &set); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	foreignJWK := set.Keys[0]
 	flipped := []byte(good)
@@ -244,7 +246,7 @@ func corpus(t testing.TB) (keys authn.Keyset, good string, attacks map[string]st
 		sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 		sig, err := ecdsa.SignASN1(rand.Reader, key.Key, sum[:])
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return parts[0] + "." + parts[1] + "." + enc(sig)
 	}
@@ -294,14 +296,14 @@ func corpus(t testing.TB) (keys authn.Keyset, good string, attacks map[string]st
 		"claims changed":                string(flipped),
 		"header changed":                strings.Replace(good, parts[0], enc([]byte(strings.Replace(h, "at+jwt", "at+jwt ", 1))), 1),
 
-		"foreign key under our kid":     es256(t, foreign.Key, base.unsigned()),
-		"foreign kid":                   es256(t, foreign.Key, base.with("header", map[string]any{"kid": foreign.ID}).unsigned()),
+		"foreign key under our kid":     es256(tb, foreign.Key, base.unsigned()),
+		"foreign kid":                   es256(tb, foreign.Key, base.with("header", map[string]any{"kid": foreign.ID}).unsigned()),
 		"kid missing":                   header(map[string]any{"kid": nil}),
 		"kid empty":                     header(map[string]any{"kid": ""}),
 		"kid not a string":              header(map[string]any{"kid": 1}),
 		"kid as path":                   header(map[string]any{"kid": "../../../../dev/null"}),
 		"kid as SQL":                    header(map[string]any{"kid": "x' UNION SELECT 'key"}),
-		"jwk with own key":              es256(t, foreign.Key, base.with("header", map[string]any{"jwk": foreignJWK, "kid": foreign.ID}).unsigned()),
+		"jwk with own key":              es256(tb, foreign.Key, base.with("header", map[string]any{"jwk": foreignJWK, "kid": foreign.ID}).unsigned()),
 		"jwk beside a good kid":         header(map[string]any{"jwk": foreignJWK}),
 		"jku":                           header(map[string]any{"jku": "https://evil.example/jwks.json"}),
 		"x5u":                           header(map[string]any{"x5u": "https://evil.example/cert.pem"}),
@@ -310,7 +312,7 @@ func corpus(t testing.TB) (keys authn.Keyset, good string, attacks map[string]st
 		"b64 false":                     header(map[string]any{"b64": false, "crit": []string{"b64"}}),
 		"zip":                           header(map[string]any{"zip": "DEF"}),
 		"cty, nested":                   header(map[string]any{"cty": "JWT"}),
-		"nested token":                  es256(t, key.Key, parts[0]+"."+enc([]byte(good))),
+		"nested token":                  es256(tb, key.Key, parts[0]+"."+enc([]byte(good))),
 		"typ missing":                   header(map[string]any{"typ": nil}),
 		"typ JWT":                       header(map[string]any{"typ": "JWT"}),
 		"typ of another use":            header(map[string]any{"typ": "logout+jwt"}),
@@ -438,9 +440,9 @@ func TestTokensOfOtherForm(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	now := epoch.Unix()
-	text := enc([]byte(`{"typ":"at+jwt","alg":"ES256","kid":"`+key.ID+`"}`)) + "." + enc([]byte(fmt.Sprintf(
+	text := enc([]byte(`{"typ":"at+jwt","alg":"ES256","kid":"`+key.ID+`"}`)) + "." + enc(fmt.Appendf(nil,
 		`{"iss":%q,"aud":["other","jobpilot"],"sub":%q,"sid":%q,"jti":%q,"iat":%d,"nbf":%d,"exp":%d,"auth_time":%d,"roles":[],"plan":{"x":[1]}}`,
-		issuer, uuid.New(), uuid.New(), uuid.New(), now, now, now+60, now)))
+		issuer, uuid.New(), uuid.New(), uuid.New(), now, now, now+60, now))
 	if _, err := authn.NewVerifier(issuer, keyset(key), at(epoch)).Verify(t.Context(), es256(t, key.Key, text)); err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
 // Fault says what is wrong with one variable and what to do about it.
-type Fault struct {
+type Fault struct { //nolint:errname // reads as what it is: config.Fault{Key, Text}
 	Key  string // name of the environment variable
 	Text string // never holds the value: it may be a secret
 }

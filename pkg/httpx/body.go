@@ -127,7 +127,7 @@ func parseJSON(raw []byte) (any, error) {
 	p := jsonParser{dec: jsontext.NewDecoder(bytes.NewReader(raw))}
 	v, err := p.value(1)
 	if err == nil {
-		if _, end := p.dec.ReadToken(); end != io.EOF {
+		if _, end := p.dec.ReadToken(); !errors.Is(end, io.EOF) {
 			err = p.fault("syntax", "has something after its end", "")
 		}
 	}
@@ -241,9 +241,7 @@ func pointer(steps ...string) string {
 // escapeFragment percent-encodes what a URI fragment cannot hold (RFC 3986 §3.5).
 func escapeFragment(s string) string {
 	const allowed = "-._~!$&'()*+,;=:@/?"
-	plain := func(c byte) bool {
-		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(allowed, c) >= 0
-	}
+	plain := func(c byte) bool { return isAlphanumeric(c) || strings.IndexByte(allowed, c) >= 0 }
 	i := 0
 	for i < len(s) && plain(s[i]) {
 		i++

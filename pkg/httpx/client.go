@@ -71,7 +71,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		resp, err := t.once(ctx, r, attempt)
 		wait := backoffBase << (attempt - 1)
-		wait += rand.N(wait) // so that callers do not return together
+		wait += rand.N(wait) //nolint:gosec // spreads callers; need not be secret
 		switch {
 		case err == nil && !repeatable(resp.StatusCode), attempt == maxAttempts, !idempotent(r), ctx.Err() != nil:
 			if err != nil {

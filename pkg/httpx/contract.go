@@ -129,17 +129,16 @@ func readParam(p *openapi3.Parameter) (param, error) {
 	if err != nil {
 		return param{}, fmt.Errorf("parameter %s: %w", p.Name, err)
 	}
-	switch {
-	case out.item == openapi3.TypeArray:
+	plain := true
+	if out.item == openapi3.TypeArray {
 		out.list, out.explode = true, style.Explode && p.In == openapi3.ParameterInQuery
+		plain = style.Style == "form" || style.Style == "simple"
 		if items := p.Schema.Value.Items; items != nil && items.Value != nil {
 			out.item = typeOf(items.Value)
 		}
-		fallthrough
-	case out.item == openapi3.TypeObject:
-		if out.item == openapi3.TypeObject || out.item == openapi3.TypeArray || style.Style != "form" && style.Style != "simple" {
-			return param{}, fmt.Errorf("parameter %s: only single values and plain lists can be parameters", p.Name)
-		}
+	}
+	if !plain || out.item == openapi3.TypeObject || out.item == openapi3.TypeArray {
+		return param{}, fmt.Errorf("parameter %s: only single values and plain lists can be parameters", p.Name)
 	}
 	return out, nil
 }

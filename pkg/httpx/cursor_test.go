@@ -16,11 +16,11 @@ type place struct {
 	ID int
 }
 
-func newCursors(t testing.TB, fill byte) *httpx.Cursors {
-	t.Helper()
+func newCursors(tb testing.TB, fill byte) *httpx.Cursors {
+	tb.Helper()
 	c, err := httpx.NewCursors(bytes.Repeat([]byte{fill}, 32))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }

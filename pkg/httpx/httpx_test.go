@@ -67,8 +67,6 @@ type service struct {
 	log     *logBuffer
 	obs     *obs.Obs
 	signer  authn.SigningKey
-	revoke  func(...authn.Revocation)
-	redis   *testkit.RedisServer
 	reached sync.Map // operations whose handler ran
 }
 
@@ -90,26 +88,26 @@ func (b *logBuffer) String() string {
 	return b.buf.String()
 }
 
-func newObs(t testing.TB, out io.Writer) *obs.Obs {
-	t.Helper()
+func newObs(tb testing.TB, out io.Writer) *obs.Obs {
+	tb.Helper()
 	o, err := obs.Start(context.Background(), obs.Config{Service: "things", Version: "test", Output: out})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return o
 }
 
 // newService starts a service whose handlers answer 204, but those given.
-func newService(t testing.TB, handlers map[string]http.HandlerFunc, change ...func(*httpx.Options)) *service {
-	t.Helper()
+func newService(tb testing.TB, handlers map[string]http.HandlerFunc, change ...func(*httpx.Options)) *service {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s := &service{log: &logBuffer{}, signer: authn.SigningKey{ID: "k1", Key: key}}
-	s.obs = newObs(t, s.log)
+	s.obs = newObs(tb, s.log)
 	// Without Redis every session is looked up; here all of them are live.
-	revocations := authn.NewRevocations(downRedis(t), func(context.Context, authn.Principal) error { return nil })
+	revocations := authn.NewRevocations(downRedis(tb), func(context.Context, authn.Principal) error { return nil })
 	introspect := func(_ context.Context, key string) (authn.Principal, error) {
 		switch key {
 		case "jpk_reader":
@@ -142,45 +140,45 @@ func newService(t testing.TB, handlers map[string]http.HandlerFunc, change ...fu
 		f(&o)
 	}
 	if s.Handler, err = httpx.New(o); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
 
-func downRedis(t testing.TB) redis.UniversalClient {
-	t.Helper()
+func downRedis(tb testing.TB) redis.UniversalClient {
+	tb.Helper()
 	c := redis.NewClient(&redis.Options{Network: "unix", Addr: "/nonexistent", MaxRetries: -1, DialerRetries: 1})
 	if err := c.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
 // as signs a caller with these roles in.
-func (s *service) as(t testing.TB, roles ...string) string {
-	t.Helper()
-	return s.token(t, time.Now(), roles...)
+func (s *service) as(tb testing.TB, roles ...string) string {
+	tb.Helper()
+	return s.token(tb, time.Now(), roles...)
 }
 
-func (s *service) token(t testing.TB, authTime time.Time, roles ...string) string {
-	t.Helper()
+func (s *service) token(tb testing.TB, authTime time.Time, roles ...string) string {
+	tb.Helper()
 	now := time.Now()
 	token, err := s.signer.Sign(authn.Claims{Issuer: issuer, UserID: uuid.New(), SessionID: uuid.New(), TokenID: uuid.New(),
 		Roles: roles, AuthTime: authTime, IssuedAt: now, ExpiresAt: now.Add(time.Minute)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return "Bearer " + token
 }
 
 // call sends a request. Pairs of headers may follow the body.
-func (s *service) call(t testing.TB, method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	t.Helper()
+func (s *service) call(tb testing.TB, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	tb.Helper()
 	var in io.Reader
 	if body != "" {
 		in = strings.NewReader(body)
 	}
-	r := httptest.NewRequestWithContext(t.Context(), method, target, in)
+	r := httptest.NewRequestWithContext(tb.Context(), method, target, in)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
@@ -196,25 +194,25 @@ type problem struct {
 }
 
 // wantProblem checks the answer's form as well as its status and code.
-func wantProblem(t testing.TB, w *httptest.ResponseRecorder, status int, code string) problem {
-	t.Helper()
+func wantProblem(tb testing.TB, w *httptest.ResponseRecorder, status int, code string) problem {
+	tb.Helper()
 	var p problem
 	dec := json.NewDecoder(w.Body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
-		t.Fatalf("not a problem document: %v; status %d", err, w.Code)
+		tb.Fatalf("not a problem document: %v; status %d", err, w.Code)
 	}
 	if w.Code != status || p.Code != code {
-		t.Fatalf("got %d %s (%s) %v, want %d %s", w.Code, p.Code, p.Detail, p.Errors, status, code)
+		tb.Fatalf("got %d %s (%s) %v, want %d %s", w.Code, p.Code, p.Detail, p.Errors, status, code)
 	}
 	if ct := w.Header().Get("Content-Type"); ct != "application/problem+json" {
-		t.Fatalf("Content-Type %q", ct)
+		tb.Fatalf("Content-Type %q", ct)
 	}
 	if p.Status != status || p.Type != "about:blank" || p.Title != http.StatusText(status) || p.Detail == "" || p.RequestID == "" || p.RequestID != w.Header().Get("X-Request-Id") {
-		t.Fatalf("problem lacks something: %+v", p)
+		tb.Fatalf("problem lacks something: %+v", p)
 	}
 	if w.Header().Get("Cache-Control") != "no-store" {
-		t.Fatal("problems must not be kept")
+		tb.Fatal("problems must not be kept")
 	}
 	return p
 }
@@ -463,7 +461,7 @@ func TestFailures(t *testing.T) {
 		"panic":             {func(http.ResponseWriter, *http.Request) { panic(secret) }, 500, "internal", `"stack":"goroutine`},
 		"panic of an error": {func(http.ResponseWriter, *http.Request) { panic(io.EOF) }, 500, "internal", "panic: EOF"},
 		"panic of a value":  {func(http.ResponseWriter, *http.Request) { panic(42) }, 500, "internal", "panic: int"},
-		"nil pointer":       {func(http.ResponseWriter, *http.Request) { var p *problem; p.Code = "x" }, 500, "internal", "nil pointer"},
+		"nil pointer":       {func(http.ResponseWriter, *http.Request) { _ = none().Code }, 500, "internal", "nil pointer"},
 		"body too large":    {with(&http.MaxBytesError{Limit: 1}), 413, "body_too_large", ""},
 		"body hook, type": {func(w http.ResponseWriter, r *http.Request) {
 			httpx.BodyError(w, r, &wrapped{&json.UnmarshalTypeError{Field: "a.b", Value: "number 1.0"}})
@@ -504,6 +502,8 @@ func TestFailures(t *testing.T) {
 		}
 	}
 }
+
+func none() *problem { return nil }
 
 type wrapped struct{ err error }
 

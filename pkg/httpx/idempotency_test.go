@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,11 +22,11 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/testkit"
 )
 
-func sealKeys(t testing.TB, version int) *seal.Keys {
-	t.Helper()
+func sealKeys(tb testing.TB, version int) *seal.Keys {
+	tb.Helper()
 	keys, err := seal.ParseKeys(fmt.Sprintf("%d:%s", version, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(version)}, 32))))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return keys
 }
@@ -59,69 +60,61 @@ func TestIdempotencyReplays(t *testing.T) {
 	t.Parallel()
 	s, pool, runs := idempotent(t, nil)
 	token, key := s.as(t, "user"), uuid.NewString()
-	post := func(token, path, body string, keys ...string) *http.Response {
+	post := func(token, path, body string, keys ...string) *httptest.ResponseRecorder {
 		t.Helper()
 		headers := []string{"Content-Type", "application/json", "Authorization", token}
 		for _, k := range keys {
 			headers = append(headers, "Idempotency-Key", k)
 		}
-		return s.call(t, "POST", path, body, headers...).Result()
+		return s.call(t, "POST", path, body, headers...)
 	}
-	read := func(r *http.Response) string {
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-
 	first := post(token, "/api/v1/things", thing, key)
-	text := read(first)
-	if first.StatusCode != 201 || first.Header.Get("Idempotency-Replayed") != "" {
-		t.Fatal(first.StatusCode, text)
+	text := first.Body.String()
+	if first.Code != 201 || first.Header().Get("Idempotency-Replayed") != "" {
+		t.Fatal(first.Code, text)
 	}
 	for range 2 {
 		again := post(token, "/api/v1/things", thing, key)
-		if got := read(again); again.StatusCode != 201 || got != text || again.Header.Get("Location") != "/api/v1/things/1" ||
-			again.Header.Get("Idempotency-Replayed") != "true" || len(again.Header["Set-Cookie"]) != 2 || again.Header.Get("Content-Type") != "application/json" {
-			t.Fatal(again.StatusCode, got, again.Header)
+		if got := again.Body.String(); again.Code != 201 || got != text || again.Header().Get("Location") != "/api/v1/things/1" ||
+			again.Header().Get("Idempotency-Replayed") != "true" || len(again.Header()["Set-Cookie"]) != 2 || again.Header().Get("Content-Type") != "application/json" {
+			t.Fatal(again.Code, got, again.Header())
 		}
-		if again.Header.Get("X-Request-Id") == first.Header.Get("X-Request-Id") {
+		if again.Header().Get("X-Request-Id") == first.Header().Get("X-Request-Id") {
 			t.Error("a replay is a request of its own")
 		}
 	}
 	if n := runs.Load(); n != 1 {
 		t.Fatalf("ran %d times", n)
 	}
-	for name, r := range map[string]*http.Response{
+	for name, r := range map[string]*httptest.ResponseRecorder{
 		"other body":    post(token, "/api/v1/things", otherThing, key),
 		"other address": post(token, "/api/v1/things?x=1", thing, key),
 	} {
-		if got := read(r); r.StatusCode != 422 || !strings.Contains(got, "idempotency_key_reused") || !strings.Contains(got, "#/header/Idempotency-Key") {
-			t.Errorf("%s: %d %s", name, r.StatusCode, got)
+		if got := r.Body.String(); r.Code != 422 || !strings.Contains(got, "idempotency_key_reused") || !strings.Contains(got, "#/header/Idempotency-Key") {
+			t.Errorf("%s: %d %s", name, r.Code, got)
 		}
 	}
-	for name, r := range map[string]*http.Response{
+	for name, r := range map[string]*httptest.ResponseRecorder{
 		"other caller":    post(s.as(t, "user"), "/api/v1/things", thing, key),
 		"other operation": post(token, "/api/v1/echo", thing, key),
 		"other key":       post(token, "/api/v1/things", thing, uuid.NewString()),
 		"no key":          post(token, "/api/v1/things", thing),
 	} {
-		if r.StatusCode != 201 || r.Header.Get("Idempotency-Replayed") != "" {
-			t.Errorf("%s: %d", name, r.StatusCode)
+		if r.Code != 201 || r.Header().Get("Idempotency-Replayed") != "" {
+			t.Errorf("%s: %d", name, r.Code)
 		}
 	}
 	if n := runs.Load(); n != 5 {
 		t.Fatalf("ran %d times", n)
 	}
 	for name, keys := range map[string][]string{"empty": {""}, "long": {strings.Repeat("k", 256)}, "two": {"a", "b"}, "space": {"a b"}, "not ASCII": {"schlüssel"}} {
-		if r := post(token, "/api/v1/things", thing, keys...); r.StatusCode != 400 {
-			t.Errorf("%s: %d", name, r.StatusCode)
+		if r := post(token, "/api/v1/things", thing, keys...); r.Code != 400 {
+			t.Errorf("%s: %d", name, r.Code)
 		}
 	}
 	// What is bad input is told before the key counts.
-	if r := post(token, "/api/v1/things", `{}`, uuid.NewString()); r.StatusCode != 422 || runs.Load() != 5 {
-		t.Error(r.StatusCode)
+	if r := post(token, "/api/v1/things", `{}`, uuid.NewString()); r.Code != 422 || runs.Load() != 5 {
+		t.Error(r.Code)
 	}
 
 	var plain int

@@ -62,7 +62,7 @@ var formatNames = map[string]string{
 
 // fieldsOf lists the faults in a validation error.
 func fieldsOf(err error) []errs.Field {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // errors.As would find a part of what is asked for as a whole
 	case openapi3.MultiError:
 		var out []errs.Field
 		for _, one := range e {

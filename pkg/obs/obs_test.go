@@ -123,7 +123,7 @@ func TestPlainValuesStay(t *testing.T) {
 // No value can make a line of its own, or a member of the line it is in.
 func TestLinesCannotBeForged(t *testing.T) {
 	t.Parallel()
-	hostile := "x\n{\"level\":\"ERROR\"}\r\n\x00\x1b[2J\u2028\",\"level\":\"ERROR\",\"y\":\"\xff"
+	const hostile = "x\n{\"level\":\"ERROR\"}\r\n\x00\x1b[2J\u2028\",\"level\":\"ERROR\",\"y\":\"\xff"
 	var out bytes.Buffer
 	log := slog.New(obs.NewHandler(&out, slog.LevelInfo))
 	log.InfoContext(obs.WithRequestID(context.Background(), hostile), hostile, "agent", hostile, "error", errors.New(hostile), "map", map[string]string{hostile: hostile})
@@ -168,7 +168,6 @@ func TestStart(t *testing.T) {
 	if err := o.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-
 }
 
 // collector is an OpenTelemetry collector that answers in turn.

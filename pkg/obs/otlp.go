@@ -235,7 +235,7 @@ func anyValue(v attribute.Value) map[string]any {
 		return map[string]any{"bytesValue": base64.StdEncoding.EncodeToString(v.AsByteSlice())}
 	case attribute.BOOLSLICE, attribute.INT64SLICE, attribute.FLOAT64SLICE, attribute.STRINGSLICE, attribute.SLICE, attribute.MAP:
 		// Lists are rare in what is instrumented here; their text says as much.
-		return map[string]any{"stringValue": maskText(v.Emit())}
+		return map[string]any{"stringValue": maskText(v.String())}
 	}
 	return map[string]any{}
 }
