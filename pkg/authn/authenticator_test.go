@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -89,6 +90,9 @@ func TestRules(t *testing.T) {
 		if r, ok := authn.ParseRole(name); !ok || r.String() != name {
 			t.Errorf("%s does not survive: %v", name, r)
 		}
+	}
+	if b, err := json.Marshal([]authn.Role{authn.RoleUser, authn.RoleAdmin}); err != nil || string(b) != `["user","admin"]` {
+		t.Errorf("%s %v", b, err)
 	}
 	for _, name := range []string{"", "root", "Admin"} {
 		if r, ok := authn.ParseRole(name); ok {

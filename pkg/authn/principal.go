@@ -71,6 +71,9 @@ func (r Role) String() string {
 	return roleNames[r]
 }
 
+// MarshalText writes the name; without it a list of roles would be taken for bytes.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
 // ParseRole reads the name of a role.
 func ParseRole(name string) (Role, bool) {
 	i := slices.Index(roleNames[:], name)

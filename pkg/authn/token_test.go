@@ -73,12 +73,12 @@ func Example() {
 	// Other services: authn.NewJWKS("https://auth.example/.well-known/jwks.json", nil).
 	keys := authn.Keyset{"2026-03": &private.PublicKey}
 	caller, err := authn.NewVerifier(issuer, keys, at(epoch.Add(time.Minute))).Verify(context.Background(), token)
-	fmt.Println(caller.Kind.String(), caller.Roles, caller.HasRole(authn.RoleUser), err)
+	fmt.Println(caller.Kind, caller.Roles[0], caller.HasRole(authn.RoleUser), err)
 
 	rule := authn.Rule{Role: authn.RoleAdmin}
 	fmt.Println(errors.Is(rule.Check(caller, epoch), authn.ErrForbidden))
 	// Output:
-	// user [premium] true <nil>
+	// user premium true <nil>
 	// true
 }
 
