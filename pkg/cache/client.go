@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -24,12 +25,12 @@ import (
 var ErrDown = errors.New("cache: Redis does not answer")
 
 const (
-	answerTime = 300 * time.Millisecond // to connect, to write, to read
+	answerTime = 500 * time.Millisecond // to connect, to write, to read; the URL may say otherwise
 	breakFor   = 500 * time.Millisecond // between probes of a Redis that did not answer
 )
 
-// Open returns a client for url (redis://…) with short time limits and a circuit
-// breaker: after a command that got no answer, commands fail with [ErrDown] at
+// Open returns a client for url (redis://…) with short time limits (half a second,
+// unless the url has ?read_timeout= and its like) and a circuit breaker: after a command that got no answer, commands fail with [ErrDown] at
 // once, but for one every half second that tries. It does not wait for the
 // server. Commands are spans within sampled traces, and measured.
 func Open(url string, metrics prometheus.Registerer) (redis.UniversalClient, error) {
@@ -37,7 +38,12 @@ func Open(url string, metrics prometheus.Registerer) (redis.UniversalClient, err
 	if err != nil {
 		return nil, errors.New("cache: malformed URL of Redis; want redis://:password@host:port/db")
 	}
-	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout, opts.PoolTimeout = answerTime, answerTime, answerTime, answerTime
+	for _, d := range []*time.Duration{&opts.DialTimeout, &opts.ReadTimeout, &opts.WriteTimeout, &opts.PoolTimeout} {
+		if *d == 0 {
+			*d = answerTime
+		}
+	}
+	redis.SetLogger(logger{}) // the library's one logger writes plain text
 	opts.DialerRetries, opts.MaxRetries = 1, -1 // -1: none; who asks has a way without Redis
 	opts.ContextTimeoutEnabled = true
 	opts.DisableIdentity = true
@@ -62,6 +68,14 @@ func Open(url string, metrics prometheus.Registerer) (redis.UniversalClient, err
 		}
 	}
 	return client, nil
+}
+
+// logger passes on what go-redis has to say; failures are errors and metrics of
+// ours already.
+type logger struct{}
+
+func (logger) Printf(ctx context.Context, format string, v ...any) {
+	slog.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
 }
 
 func poolGauge(client *redis.Client) prometheus.Collector {

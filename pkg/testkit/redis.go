@@ -13,7 +13,8 @@ import (
 // prefix are removed when the test ends.
 func Redis(tb testing.TB) (client redis.UniversalClient, prefix string) {
 	tb.Helper()
-	client, err := cache.Open(Env(tb, "REDIS_URL"), nil)
+	// On a busy machine a test waits rather than takes Redis for dead.
+	client, err := cache.Open(Env(tb, "REDIS_URL")+"?dial_timeout=10s&read_timeout=10s&write_timeout=10s&pool_timeout=10s", nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
