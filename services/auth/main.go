@@ -89,6 +89,7 @@ func run(ctx context.Context, args []string) error {
 			"outbox relay": relay.Run,
 			"revocations":  func(ctx context.Context) error { return d.service.Revocations.Keep(ctx, d.service.LoadRevocations) },
 			"signing keys": d.service.Signer.Keep,
+			"key use":      d.service.KeepKeyUse,
 			"maintenance":  maintenance.Run,
 		},
 		Close: []func(){func() { _ = broker.Close() }, func() { _ = d.redis.Close() }, d.pool.Close},
