@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +44,7 @@ func Open(url string, metrics prometheus.Registerer) (redis.UniversalClient, err
 			*d = answerTime
 		}
 	}
-	redis.SetLogger(logger{}) // the library's one logger writes plain text
+	setLogger()
 	opts.DialerRetries, opts.MaxRetries = 1, -1 // -1: none; who asks has a way without Redis
 	opts.ContextTimeoutEnabled = true
 	opts.DisableIdentity = true
@@ -69,6 +70,9 @@ func Open(url string, metrics prometheus.Registerer) (redis.UniversalClient, err
 	}
 	return client, nil
 }
+
+// setLogger replaces the library's one logger, which writes plain text.
+var setLogger = sync.OnceFunc(func() { redis.SetLogger(logger{}) })
 
 // logger passes on what go-redis has to say; failures are errors and metrics of
 // ours already.
