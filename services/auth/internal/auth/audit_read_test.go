@@ -53,15 +53,23 @@ func TestTheAuditChainShowsTampering(t *testing.T) {
 		"removed":             {"DELETE FROM audit_log WHERE id = 7", 7},
 		"first removed":       {"DELETE FROM audit_log WHERE id = 1", 1},
 		"removed and renamed": {"DELETE FROM audit_log WHERE id = 7; UPDATE audit_log SET id = id - 1 WHERE id > 7", 7},
-		"inserted":            {"INSERT INTO audit_log SELECT id, at + interval '1 microsecond', actor_kind, actor_id, 'x', user_id, request_id, detail, prev_hash, hash FROM audit_log WHERE id = 7", 8},
-		"swapped":             {"UPDATE audit_log SET id = 15 - id WHERE id IN (7, 8)", 7},
-		"last changed":        {"UPDATE audit_log SET action = 'x', hash = audit_hash(prev_hash, id, at, actor_kind, actor_id, 'x', user_id, request_id, detail) WHERE id = 20", 20},
-		"truncated":           {"DELETE FROM audit_log WHERE id > 15", 16},
-		"emptied":             {"TRUNCATE audit_log", 1},
-		"appended":            {"INSERT INTO audit_log SELECT 21, now(), actor_kind, actor_id, action, user_id, request_id, detail, hash, audit_hash(hash, 21, now(), actor_kind, actor_id, action, user_id, request_id, detail) FROM audit_log WHERE id = 20", 21},
-		"head changed":        {"UPDATE audit_head SET hash = sha256('x')", 20},
-		"head put back":       {"UPDATE audit_head SET id = 19, hash = (SELECT hash FROM audit_log WHERE id = 19)", 20},
-		"head forgets all":    {"UPDATE audit_head SET id = 0, hash = sha256('')", 1},
+		"removed and chained anew": {`DELETE FROM audit_log WHERE id = 7;
+			DO $$ DECLARE r record; last bytea := (SELECT hash FROM audit_log WHERE id = 6);
+			BEGIN
+				FOR r IN SELECT * FROM audit_log WHERE id > 7 ORDER BY id LOOP
+					UPDATE audit_log SET prev_hash = last, hash = audit_hash(last, id, at, actor_kind, actor_id, action, user_id, request_id, detail) WHERE id = r.id RETURNING hash INTO last;
+				END LOOP;
+				UPDATE audit_head SET hash = last;
+			END $$`, 7},
+		"inserted":         {"INSERT INTO audit_log SELECT id, at + interval '1 microsecond', actor_kind, actor_id, 'x', user_id, request_id, detail, prev_hash, hash FROM audit_log WHERE id = 7", 8},
+		"swapped":          {"UPDATE audit_log SET id = 15 - id WHERE id IN (7, 8)", 7},
+		"last changed":     {"UPDATE audit_log SET action = 'x', hash = audit_hash(prev_hash, id, at, actor_kind, actor_id, 'x', user_id, request_id, detail) WHERE id = 20", 20},
+		"truncated":        {"DELETE FROM audit_log WHERE id > 15", 16},
+		"emptied":          {"TRUNCATE audit_log", 1},
+		"appended":         {"INSERT INTO audit_log SELECT 21, now(), actor_kind, actor_id, action, user_id, request_id, detail, hash, audit_hash(hash, 21, now(), actor_kind, actor_id, action, user_id, request_id, detail) FROM audit_log WHERE id = 20", 21},
+		"head changed":     {"UPDATE audit_head SET hash = sha256('x')", 20},
+		"head put back":    {"UPDATE audit_head SET id = 19, hash = (SELECT hash FROM audit_log WHERE id = 19)", 20},
+		"head forgets all": {"UPDATE audit_head SET id = 0, hash = sha256('')", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
