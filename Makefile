@@ -47,11 +47,13 @@ demo: up ## start everything and play the main job end to end
 test: ## run everything CI runs, with a summary; SERVICE=: one service's part
 	$(STACK_RUN) test $(SERVICE)
 
-bench: up ## measure the numbers that the platform promises
-	@$(STACK_BIN) run go run ./test/load
+bench: ## measure the numbers that the platform promises
+	$(STACK_RUN) up -instance test
+	@$(STACK_BIN) run -instance test go run ./test/load
 
-chaos: ## kill servers and services at random during 5,000 registrations
-	$(STACK_RUN) test -only chaos
+chaos: ## kill servers and services at random during 5,000 registrations; CHAOS_SEED= repeats a run
+	$(STACK_RUN) up -instance test
+	@CHAOS_REGISTRATIONS=$${CHAOS_REGISTRATIONS:-5000} $(STACK_BIN) run -instance test go test -v -count=1 -timeout=30m ./test/chaos
 
 lint: ## run the linter
 	$(STACK_RUN) test -only lint

@@ -197,6 +197,10 @@ func (s stack) stages(service string) ([]stage, error) {
 	if len(kinds["system"]) > 0 {
 		stages = append(stages, stage{"system", false, s.goTest(append([]string{"-p=1"}, kinds["system"]...)...)})
 	}
+	if len(kinds["chaos"]) > 0 {
+		// Last and alone: it kills the servers that everything else uses.
+		stages = append(stages, stage{"chaos", false, s.goTest(kinds["chaos"]...)})
+	}
 	return stages, nil
 }
 
@@ -236,7 +240,7 @@ func (l *layout) testFolders() (map[string][]string, error) {
 		if len(tests) == 0 {
 			continue
 		}
-		kind := map[string]string{"e2e": "system", "chaos": "system", "api": "api"}[e.Name()]
+		kind := map[string]string{"e2e": "system", "chaos": "chaos", "api": "api"}[e.Name()]
 		if kind == "" {
 			kind = "rules"
 		}
