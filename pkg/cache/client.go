@@ -48,6 +48,9 @@ func Open(url string, metrics prometheus.Registerer) (redis.UniversalClient, err
 	opts.DialerRetries, opts.MaxRetries = 1, -1 // -1: none; who asks has a way without Redis
 	opts.ContextTimeoutEnabled = true
 	opts.DisableIdentity = true
+	// RESP3 differs by messages that the server pushes, which nothing here wants and
+	// which cost a look before each answer.
+	opts.Protocol = 2
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	client := redis.NewClient(opts)
 	h := &hook{
