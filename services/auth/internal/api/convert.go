@@ -77,7 +77,7 @@ type position struct {
 // page reads limit and cursor of a list; kind and owner bind the cursor to the
 // list it came from.
 func (s *Server) page(kind string, limit *int32, cursor *string) (auth.Page, error) {
-	p := auth.Page{Limit: 50}
+	p := auth.Page{Limit: 20}
 	if limit != nil {
 		p.Limit = int(*limit)
 	}

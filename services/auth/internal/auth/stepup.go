@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -69,8 +68,7 @@ func (s *Service) StepUp(ctx context.Context, p authn.Principal, proof Proof, c 
 		return "", err
 	}
 	var refused error
-	var roles []string
-	var at time.Time
+	var token string
 	err = s.inTx(ctx, func(t *tx) error {
 		refused = nil
 		u, err := t.UserLock(ctx, p.UserID)
@@ -98,7 +96,10 @@ func (s *Service) StepUp(ctx context.Context, p authn.Principal, proof Proof, c 
 		if n == 0 { // ended meanwhile
 			return authn.ErrUnauthenticated
 		}
-		roles, at = u.Roles, t.now
+		// Signed while the account is locked: no change of roles comes between.
+		if token, err = s.accessToken(u.ID, p.SessionID, u.Roles, t.now); err != nil {
+			return err
+		}
 		return t.audit(ctx, actorOf(p), "session.stepped_up", &u.ID, c, map[string]string{"sessionId": p.SessionID.String(), "method": proof.Method})
 	})
 	if err == nil {
@@ -107,7 +108,7 @@ func (s *Service) StepUp(ctx context.Context, p authn.Principal, proof Proof, c 
 	if err != nil {
 		return "", err
 	}
-	return s.accessToken(p.UserID, p.SessionID, roles, at)
+	return token, nil
 }
 
 func (s *Service) stepUpByPassword(ctx context.Context, p authn.Principal, password string, c Client) error {

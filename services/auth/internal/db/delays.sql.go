@@ -29,7 +29,7 @@ func (q *Queries) DelayClear(ctx context.Context, arg DelayClearParams) error {
 const delayClearAccount = `-- name: DelayClearAccount :exec
 DELETE FROM login_delays
 WHERE (scope = 'account' AND key = $1)
-   OR (scope = 'pair' AND key >= $1 AND substring(key FROM 1 FOR 32) = $1)
+   OR (scope = 'pair' AND key >= $1 AND key <= $1 || decode(repeat('ff', 32), 'hex'))
 `
 
 // Lifts the delays of an account: its own, and of its pairs with any network (a pair's key begins with the account's).

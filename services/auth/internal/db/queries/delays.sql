@@ -20,7 +20,7 @@ DELETE FROM login_delays WHERE scope = @scope AND key = @key;
 -- Lifts the delays of an account: its own, and of its pairs with any network (a pair's key begins with the account's).
 DELETE FROM login_delays
 WHERE (scope = 'account' AND key = @account)
-   OR (scope = 'pair' AND key >= @account AND substring(key FROM 1 FOR 32) = @account);
+   OR (scope = 'pair' AND key >= @account AND key <= @account || decode(repeat('ff', 32), 'hex'));
 
 -- name: SprayAdd :one
 WITH added AS (
