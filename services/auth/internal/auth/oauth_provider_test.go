@@ -20,14 +20,20 @@ import (
 )
 
 // hasten lets provider calls fail after a moment instead of seconds.
-func (f *fixture) hasten() {
-	for _, p := range f.Oauth.providers {
+func (f *fixture) hasten(timeout time.Duration) {
+	f.t.Helper()
+	for name, p := range f.Oauth.providers {
+		var client *http.Client
 		switch p := p.(type) {
 		case *github:
-			p.client.Timeout = 200 * time.Millisecond
+			client = p.client
 		case *oidcProvider:
-			p.client.Timeout = 200 * time.Millisecond
+			client = p.client
 		}
+		if client.Timeout != providerTimeout {
+			f.t.Fatalf("calls of %s may take %v", name, client.Timeout)
+		}
+		client.Timeout = timeout
 	}
 }
 
@@ -67,7 +73,7 @@ func faults(t *testing.T) map[string]http.HandlerFunc {
 func TestFaultsOfGithub(t *testing.T) {
 	t.Parallel()
 	f, p := withGithub(t)
-	f.hasten()
+	f.hasten(200 * time.Millisecond)
 	for _, path := range []string{"/login/oauth/access_token", "/user", "/user/emails"} {
 		for name, fault := range faults(t) {
 			p.replace(path, fault)
@@ -82,6 +88,22 @@ func TestFaultsOfGithub(t *testing.T) {
 		t.Fatalf("%d codes", n)
 	}
 	f.tokens(f.signInWith("github", "ada"))
+
+	p.replace("/user", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"login": "ada"}) })
+	f.begin("github").browse("ada").back().wantError("provider_error") // all without an id would be one
+}
+
+// Many slow answers in a row are no way around the time a call may take.
+func TestASignInHasItsTime(t *testing.T) {
+	t.Parallel()
+	f, p := withGithub(t)
+	f.hasten(0)
+	p.replace("/user", faults(t)["slow body"])
+	began := time.Now()
+	f.begin("github").browse("ada").back().wantError("provider_unavailable")
+	if took := time.Since(began); took > 2*providerTimeout {
+		t.Fatalf("it took %v", took)
+	}
 }
 
 func TestFaultsOfAnOpenIDProvider(t *testing.T) {
@@ -91,7 +113,7 @@ func TestFaultsOfAnOpenIDProvider(t *testing.T) {
 	for _, path := range []string{"/token", "/keys", "/userinfo"} {
 		for name, fault := range faults(t) {
 			f.offer(map[string]string{"google": p.URL}) // with no key known
-			f.hasten()
+			f.hasten(200 * time.Millisecond)
 			p.replace(path, fault)
 			x := f.begin("google").browse("ada").back()
 			if _, said, _ := strings.Cut(x.redirect, "#error="); said != "provider_unavailable" && said != "provider_error" {
@@ -108,7 +130,7 @@ func TestFaultsOfAnOpenIDProvider(t *testing.T) {
 func TestDiscovery(t *testing.T) {
 	t.Parallel()
 	f, p := withIssuer(t, "google")
-	f.hasten()
+	f.hasten(200 * time.Millisecond)
 	const path = "/.well-known/openid-configuration"
 	refused := func(name string) {
 		t.Helper()

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
+	"github.com/jobpilot/jobpilot/pkg/testkit"
 )
 
 // tokens fails the test unless the exchange signed in.
@@ -366,6 +367,33 @@ func TestUnlinkingKeepsAWayToSignIn(t *testing.T) {
 	wantCode(t, f.UnlinkOauth(t.Context(), p, "github", home), "provider_not_linked") // eve's is not ada's
 	if links, err := f.ListOauthLinks(t.Context(), eve.UserID); err != nil || len(links) != 1 {
 		t.Fatalf("eve's links are %v (%v)", links, err)
+	}
+}
+
+func TestUnlinkingDuringASignIn(t *testing.T) {
+	t.Parallel()
+	f, _ := withGithub(t)
+	p := f.principal(f.tokens(f.signInWith("github", "ada")).Access)
+	x := f.begin("github").browse("ada").back()
+	lock, err := f.pool.Begin(t.Context())
+	must(t, err)
+	defer func() { _ = lock.Rollback(t.Context()) }()
+	_, err = lock.Exec(t.Context(), "SELECT FROM users WHERE id = $1 FOR UPDATE", p.UserID)
+	must(t, err)
+	var res OauthResult
+	var failed error
+	var wg sync.WaitGroup
+	wg.Go(func() { res, failed = x.exchange() })
+	testkit.Eventually(t, "the sign-in waits for the account", func() bool { // which it has found by its link
+		return f.count("SELECT count(*) FROM pg_stat_activity WHERE usename = current_user AND wait_event_type = 'Lock'") == 1
+	})
+	_, err = lock.Exec(t.Context(), "DELETE FROM oauth_providers")
+	must(t, err)
+	must(t, lock.Commit(t.Context()))
+	wg.Wait()
+	must(t, failed)
+	if res.Tokens != nil || res.LinkToken == "" {
+		t.Fatalf("a link that was gone gave %+v", res)
 	}
 }
 
