@@ -326,13 +326,13 @@ func TestASecondCopyOfAnAuthenticatorIsRefused(t *testing.T) {
 	must(t, err)
 
 	// Copies that come at the same moment.
-	var ceremonies [10]uuid.UUID
-	var answers [10][]byte
+	var ceremonies [4]uuid.UUID
+	var answers [4][]byte
 	for i := range ceremonies {
 		clone := *phone
 		ceremonies[i], answers[i] = f.assertion(&clone)
 	}
-	if won := atOnce(t, len(answers), "invalid_passkey", func(i int) error {
+	if won := f.atOnceBehind("SELECT FROM passkeys FOR UPDATE", len(answers), "invalid_passkey", func(i int) error {
 		_, err := f.LoginWithPasskey(t.Context(), ceremonies[i], answers[i], home)
 		return err
 	}); won != 1 {
@@ -515,7 +515,7 @@ func TestTheLastWayToSignInStays(t *testing.T) {
 	for i := range keys {
 		keys[i] = f.registered(p, newDevice(p)).ID
 	}
-	if won := atOnce(t, len(keys), "last_login_method", func(i int) error {
+	if won := f.atOnceBehind("SELECT FROM passkeys FOR UPDATE", len(keys), "last_login_method", func(i int) error {
 		return f.RemovePasskey(t.Context(), p, keys[i], home)
 	}); won != len(keys)-1 {
 		t.Fatalf("%d of %d passkeys were removed", won, len(keys))
