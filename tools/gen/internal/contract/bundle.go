@@ -94,6 +94,10 @@ func addProblems(path string, item, op *yaml.Node) {
 			return n != nil && strings.EqualFold(n.Value, header)
 		})
 	}
+	query := takes("Limit", "") || takes("Cursor", "") || slices.ContainsFunc(params, func(p *yaml.Node) bool {
+		in := get(p, "in")
+		return in != nil && in.Value == "query"
+	})
 	responses := child(op, "responses")
 	for _, p := range []struct {
 		status, name string
@@ -106,6 +110,7 @@ func addProblems(path string, item, op *yaml.Node) {
 		{"409", "Conflict", takes("IdempotencyKey", "Idempotency-Key")},
 		{"412", "PreconditionFailed", takes("IfMatch", "If-Match")},
 		{"413", "PayloadTooLarge", body},
+		{"414", "URITooLong", query || strings.Contains(path, "{")},
 		{"415", "UnsupportedMediaType", body},
 		{"422", "Unprocessable", body || len(params) > 0},
 		{"429", "TooManyRequests", true},

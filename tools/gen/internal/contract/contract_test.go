@@ -115,12 +115,12 @@ func TestLintNamesEachFault(t *testing.T) {
 func TestBundleAddsTheAnswersThatFollow(t *testing.T) {
 	c := loadOne(t, sample(t))
 	for id, want := range map[string]string{
-		"listThings":      "200 400 401 403 422 429 500 503",
+		"listThings":      "200 400 401 403 414 422 429 500 503",
 		"createThing":     "201 400 401 403 409 413 415 422 429 500 503",
-		"getThing":        "200 400 404 422 429 500 503",
-		"replaceThing":    "204 400 401 403 404 412 413 415 422 429 500 503",
+		"getThing":        "200 400 404 414 422 429 500 503",
+		"replaceThing":    "204 400 401 403 404 412 413 414 415 422 429 500 503",
 		"describeThings":  "200 400 429 500 503",
-		"introspectThing": "200 400 401 403 404 422 429 500 503",
+		"introspectThing": "200 400 401 403 404 414 422 429 500 503",
 	} {
 		i := slices.IndexFunc(c.Operations, func(o *Operation) bool { return o.ID == id })
 		var got []string

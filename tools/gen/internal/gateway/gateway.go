@@ -46,6 +46,16 @@ type route struct {
 	operations []*contract.Operation
 }
 
+// methods lists the methods of the route, as the Allow header does.
+func (r route) methods() string {
+	var list []string
+	for _, o := range r.operations {
+		list = append(list, o.Method)
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
 // Routes lists the public paths of all contracts, those that NGINX must try first before the others.
 func routes(all []*contract.Contract) []route {
 	var list []route
@@ -119,14 +129,17 @@ upstream %s {
 		func(_ route, o *contract.Operation) string {
 			return fmt.Sprintf("%q %s", o.Method+" "+o.Path, o.ID)
 		})
-	section("The methods of a path.", "$jp_route", "$jp_allow", `""`,
+	section("The methods of a route.", "$jp_route", "$jp_allow", `""`,
+		func(r route, _ *contract.Operation) string { return fmt.Sprintf("%q %q", r.path, r.methods()) })
+	section("The same by path, for what NGINX refuses before it looks for a route (TRACE).", "$jp_path", "$jp_path_allow", `""`,
 		func(r route, _ *contract.Operation) string {
-			var methods []string
-			for _, o := range r.operations {
-				methods = append(methods, o.Method)
+			_, pattern, isPattern := strings.Cut(match(r.path), "~ ")
+			if !isPattern {
+				pattern = `"` + r.path + `"`
+			} else {
+				pattern = `"~` + pattern[1:]
 			}
-			slices.Sort(methods)
-			return fmt.Sprintf("%q %q", r.path, strings.Join(methods, ", "))
+			return fmt.Sprintf("%s %q", pattern, r.methods())
 		})
 	section("The rate class of an operation; what is no operation, such as /docs/, is public.", "$jp_op", "$jp_class", "public",
 		func(_ route, o *contract.Operation) string { return o.ID + " " + o.RateClass })
