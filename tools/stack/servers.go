@@ -109,6 +109,17 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 		return nil, err
 	}
 
+	// Java asks for its own host's name, for which a machine may have no
+	// answer; here it comes from a file and waits for no name server.
+	hostname, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := l.write(0o644, fmt.Appendf(nil, "127.0.0.1 localhost\n127.0.0.1 %s\n", hostname), "conf", "hosts")
+	if err != nil {
+		return nil, err
+	}
+
 	rabbit := l.path("state", "rabbitmq")
 	erlang := []envVar{
 		{"HOME", rabbit}, // the Erlang cookie
@@ -172,7 +183,7 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 				"-Xss1m", "-XX:MaxDirectMemorySize=128m", "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8",
 				"-Djna.nosys=true", "-Djna.tmpdir=" + home + "/tmp", "-Djava.io.tmpdir=" + home + "/tmp",
 				"-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.allocator.numDirectArenas=0",
-				"-Dlog4j.configurationFile=" + logging,
+				"-Djdk.net.hosts.file=" + hosts, "-Dlog4j.configurationFile=" + logging,
 				"-Dlog4j2.disable.jmx=true", "-Dlog4j.shutdownHookEnabled=false",
 				"-cp", filepath.Join(tools.search, "lib", "*"), "SearchServer", home, l.path("conf")},
 			watch: []string{conf["opensearch.yml"], logging},
