@@ -403,6 +403,10 @@ func (t *tx) setPassword(ctx context.Context, u db.User, hash string, how Passwo
 	if _, err := t.endSessions(ctx, u.ID, end, SessionRevokedReasonPassword); err != nil {
 		return err
 	}
+	// A sign-in that waits for its code got there by the old password.
+	if err := t.OneTimeTokensDrop(ctx, db.OneTimeTokensDropParams{UserID: &u.ID, Purpose: purposeChallenge}); err != nil {
+		return err
+	}
 	if err := t.emit(ctx, TypePasswordChanged, u.ID, PasswordChanged{UserID: u.ID, How: how, ChangedAt: t.now}); err != nil {
 		return err
 	}

@@ -206,8 +206,10 @@ func (s *Service) EnableUser(ctx context.Context, by authn.Principal, id uuid.UU
 // UnlockUser lifts the delays that failed sign-ins gave an account.
 func (s *Service) UnlockUser(ctx context.Context, by authn.Principal, id uuid.UUID, c Client) (User, error) {
 	return s.onUser(ctx, by, id, func(t *tx, u db.User) error {
-		if err := t.DelayClearAccount(ctx, u.EmailHash); err != nil {
-			return err
+		for _, key := range [][]byte{u.EmailHash, s.codesKey(u.ID)} {
+			if err := t.DelayClearAccount(ctx, key); err != nil {
+				return err
+			}
 		}
 		return t.audit(ctx, actorOf(by), "user.unlocked", &id, c, nil)
 	})

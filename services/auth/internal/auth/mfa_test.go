@@ -454,3 +454,36 @@ func TestAnEnrolmentReplacesTheOneBefore(t *testing.T) {
 	_, err = f.ConfirmTotp(t.Context(), p, f.code(second.Secret), home)
 	must(t, err)
 }
+
+func TestUnlockLiftsTheDelayOfCodes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	root := f.superAdmin("root@example.com")
+	p, _ := f.signedIn("ada@example.com")
+	secret, _ := f.enrolled(p)
+	wrong := func(token string) {
+		t.Helper()
+		_, err := f.CompleteLogin(t.Context(), token, methodTotp, "no code", abroad)
+		wantCode(t, err, "invalid_code")
+	}
+	f.failUntilDelayed(func() { wrong(f.challenge("ada@example.com", abroad)) })
+	token := f.challenge("ada@example.com", abroad)
+	_, err := f.CompleteLogin(t.Context(), token, methodTotp, f.code(secret), abroad)
+	wantCode(t, err, "invalid_code")
+	_, err = f.UnlockUser(t.Context(), root, p.UserID, home)
+	must(t, err)
+	_, err = f.CompleteLogin(t.Context(), token, methodTotp, f.code(secret), abroad)
+	must(t, err)
+}
+
+func TestAPasswordResetEndsOpenChallenges(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p, _ := f.signedIn("ada@example.com")
+	secret, _ := f.enrolled(p)
+	token := f.challenge("ada@example.com", abroad)
+	must(t, f.ForgotPassword(t.Context(), "ada@example.com", home))
+	must(t, f.ResetPassword(t.Context(), f.mail(NotificationMessageSendKindAuthResetPassword, "ada@example.com")["token"], otherPassword, home))
+	_, err := f.CompleteLogin(t.Context(), token, methodTotp, f.code(secret), abroad)
+	wantCode(t, err, "invalid_challenge")
+}

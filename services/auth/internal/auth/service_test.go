@@ -165,6 +165,21 @@ func (f *fixture) principal(access string) authn.Principal {
 	return p
 }
 
+// failUntilDelayed fails attempts until the next has to wait for more than a
+// minute, far longer than what the test does meanwhile takes. It returns how
+// long.
+func (f *fixture) failUntilDelayed(attempt func()) time.Duration {
+	f.t.Helper()
+	for n := 0; ; n++ {
+		attempt()
+		d := scopePair.delay(n + 1)
+		if d > time.Minute {
+			return d
+		}
+		f.clock.advance(d + time.Millisecond)
+	}
+}
+
 // refused reports whether every service would refuse the token now.
 func (f *fixture) refused(access string) bool {
 	f.t.Helper()
