@@ -57,9 +57,10 @@ type fakeProvider struct {
 
 type issued struct{ login, challenge, nonce string }
 
-func newFakeProvider(t testing.TB, name string) *fakeProvider {
+func newFakeProvider(tb testing.TB, name string) *fakeProvider {
+	tb.Helper()
 	p := &fakeProvider{
-		t: t, mux: http.NewServeMux(), callback: "https://jobpilot.test/api/v1/auth/oauth/" + name + "/callback",
+		t: tb, mux: http.NewServeMux(), callback: "https://jobpilot.test/api/v1/auth/oauth/" + name + "/callback",
 		people: map[string]person{
 			"ada": {id: 1, name: "Ada Lovelace", email: "ada@example.com", verified: true, secondary: "other@example.com"},
 			"eve": {id: 2, name: "Eve", email: "eve@example.com", verified: true},
@@ -74,7 +75,7 @@ func newFakeProvider(t testing.TB, name string) *fakeProvider {
 		}
 		p.mux.ServeHTTP(w, r)
 	}))
-	t.Cleanup(p.Close)
+	tb.Cleanup(p.Close)
 	return p
 }
 
@@ -160,8 +161,9 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 // newFakeGithub is GitHub's site and API.
-func newFakeGithub(t testing.TB) *fakeProvider {
-	p := newFakeProvider(t, "github")
+func newFakeGithub(tb testing.TB) *fakeProvider {
+	tb.Helper()
+	p := newFakeProvider(tb, "github")
 	p.mux.HandleFunc("GET /login/oauth/authorize", p.authorize("read:user user:email", nil))
 	p.mux.HandleFunc("/login/oauth/access_token", func(w http.ResponseWriter, r *http.Request) {
 		i, ok := p.redeem(r)
@@ -175,7 +177,7 @@ func newFakeGithub(t testing.TB) *fakeProvider {
 		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		i, ok := p.take(token, false)
 		if !bearer || !ok || r.Header.Get("Accept") != "application/vnd.github+json" {
-			t.Errorf("%s: Authorization %q, Accept %q", r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Accept"))
+			tb.Errorf("%s: Authorization %q, Accept %q", r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Accept"))
 			answer(w, http.StatusUnauthorized, map[string]string{"message": "Bad credentials"})
 		}
 		return p.people[i.login], ok
@@ -215,10 +217,11 @@ type fakeIssuer struct {
 	asked   atomic.Int32   // discoveries
 }
 
-func newFakeIssuer(t testing.TB, name string) *fakeIssuer {
+func newFakeIssuer(tb testing.TB, name string) *fakeIssuer {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	p := &fakeIssuer{fakeProvider: newFakeProvider(t, name), key: key, signer: key, idToken: func(map[string]any) {}, meta: map[string]any{}}
+	must(tb, err)
+	p := &fakeIssuer{fakeProvider: newFakeProvider(tb, name), key: key, signer: key, idToken: func(map[string]any) {}, meta: map[string]any{}}
 	p.noPKCE = name == "linkedin"
 	p.mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		p.asked.Add(1)
@@ -249,7 +252,7 @@ func newFakeIssuer(t testing.TB, name string) *fakeIssuer {
 		p.idToken(claims)
 		raw, err := json.Marshal(claims)
 		if err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		answer(w, http.StatusOK, map[string]any{
 			"access_token": p.issue(i), "token_type": "Bearer", "id_token": oidctest.SignIDToken(p.signer, "1", oidc.ES256, string(raw)),
@@ -258,7 +261,7 @@ func newFakeIssuer(t testing.TB, name string) *fakeIssuer {
 	p.mux.HandleFunc("GET /userinfo", func(w http.ResponseWriter, r *http.Request) {
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if _, ok := p.take(token, false); !ok {
-			t.Errorf("userinfo: Authorization %q", r.Header.Get("Authorization"))
+			tb.Errorf("userinfo: Authorization %q", r.Header.Get("Authorization"))
 		}
 		answer(w, http.StatusOK, p.info)
 	})
@@ -278,15 +281,17 @@ func (f *fixture) offer(urls map[string]string) {
 }
 
 // withGithub is a fixture that offers sign-in with a fake GitHub.
-func withGithub(t testing.TB) (*fixture, *fakeProvider) {
-	f, p := newFixture(t), newFakeGithub(t)
+func withGithub(tb testing.TB) (*fixture, *fakeProvider) {
+	tb.Helper()
+	f, p := newFixture(tb), newFakeGithub(tb)
 	f.offer(map[string]string{"github": p.URL})
 	return f, p
 }
 
 // withIssuer is a fixture that offers sign-in with a fake OpenID provider.
-func withIssuer(t testing.TB, name string) (*fixture, *fakeIssuer) {
-	f, p := newFixture(t), newFakeIssuer(t, name)
+func withIssuer(tb testing.TB, name string) (*fixture, *fakeIssuer) {
+	tb.Helper()
+	f, p := newFixture(tb), newFakeIssuer(tb, name)
 	f.offer(map[string]string{name: p.URL})
 	return f, p
 }

@@ -24,26 +24,26 @@ import (
 
 // withPeer is a fixture that offers sign-in with test/oidc, a certified OpenID
 // provider, as Google and as LinkedIn.
-func withPeer(t testing.TB) *fixture {
-	t.Helper()
-	dir, err := peerFolder(testkit.Root(t))
+func withPeer(tb testing.TB) *fixture {
+	tb.Helper()
+	dir, err := peerFolder(testkit.Root(tb))
 	if err != nil {
-		t.Fatalf("install test/oidc: %v; it needs Node.js 18 or later and npm, which `make up` installs", err)
+		tb.Fatalf("install test/oidc: %v; it needs Node.js 18 or later and npm, which `make up` installs", err)
 	}
 	cmd := exec.Command("node", "server.mjs")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NODE_ENV=test", "NODE_NO_WARNINGS=1")
 	var said strings.Builder
 	cmd.Stderr = &said
 	in, err := cmd.StdinPipe()
-	must(t, err)
+	must(tb, err)
 	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	t.Cleanup(func() {
+	must(tb, err)
+	must(tb, cmd.Start())
+	tb.Cleanup(func() {
 		_ = in.Close() // which ends it, as does the end of this process
 		_ = cmd.Wait()
-		if t.Failed() {
-			t.Log(said.String())
+		if tb.Failed() {
+			tb.Log(said.String())
 		}
 	})
 	client := func(name string) map[string]any {
@@ -52,7 +52,7 @@ func withPeer(t testing.TB) *fixture {
 			"redirect_uris": []string{"https://jobpilot.test/api/v1/auth/oauth/" + name + "/callback"},
 		}
 	}
-	must(t, json.NewEncoder(in).Encode(map[string]any{
+	must(tb, json.NewEncoder(in).Encode(map[string]any{
 		"clients": []any{client("google"), client("linkedin")},
 		"accounts": map[string]any{
 			"ada": map[string]any{"email": "ada@example.com", "email_verified": true, "name": "Ada Lovelace", "locale": "en-GB"},
@@ -61,15 +61,15 @@ func withPeer(t testing.TB) *fixture {
 	}))
 	issuer, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("test/oidc did not start: %v\n%s", errors.Join(err, cmd.Wait()), said.String())
+		tb.Fatalf("test/oidc did not start: %v\n%s", errors.Join(err, cmd.Wait()), said.String())
 	}
 	issuer = strings.TrimSpace(issuer)
-	f := newFixture(t)
+	f := newFixture(tb)
 	f.Oauth, err = NewOauth("https://jobpilot.test", []string{testRedirect}, map[string]OauthConfig{
 		"google":   {ClientID: "google", ClientSecret: testProviderSecret, URL: issuer},
 		"linkedin": {ClientID: "linkedin", ClientSecret: testProviderSecret, URL: issuer},
 	})
-	must(t, err)
+	must(tb, err)
 	return f
 }
 
@@ -142,43 +142,59 @@ func (x *flow) visit(login string) *flow {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	must(t, err)
-	client := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Get(x.url)
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	at, form := x.url, url.Values(nil)
 	for range 12 {
-		must(t, err)
-		body, err2 := io.ReadAll(res.Body)
-		must(t, errors.Join(err2, res.Body.Close()))
-		if res.StatusCode >= 300 && res.StatusCode < 400 {
-			to, err2 := res.Location()
-			must(t, err2)
-			if to.Host == "jobpilot.test" {
-				return x.arrive(to.String())
-			}
-			res, err = client.Get(to.String())
-			continue
+		to, body := x.open(browser, at, form)
+		if to != nil && to.Host == "jobpilot.test" {
+			return x.arrive(to.String())
 		}
-		action := formAction.FindSubmatch(body)
-		if res.StatusCode != http.StatusOK || action == nil {
-			t.Fatalf("the peer answers %s:\n%s", res.Status, body)
+		action, abort := formAction.FindSubmatch(body), abortLink.FindSubmatch(body)
+		switch {
+		case to != nil:
+			at, form = to.String(), nil
+		case action == nil || abort == nil:
+			t.Fatalf("the peer shows no form:\n%s", body)
+		case login == "":
+			at, form = html.UnescapeString(string(abort[1])), nil
+		case strings.Contains(string(body), `name="login"`):
+			at, form = html.UnescapeString(string(action[1])), url.Values{"prompt": {"login"}, "login": {login}, "password": {"x"}}
+		default:
+			at, form = html.UnescapeString(string(action[1])), url.Values{"prompt": {"consent"}}
 		}
-		if login == "" {
-			abort := abortLink.FindSubmatch(body)
-			if abort == nil {
-				t.Fatalf("no way to decline:\n%s", body)
-			}
-			to, err2 := res.Request.URL.Parse(html.UnescapeString(string(abort[1])))
-			must(t, err2)
-			res, err = client.Get(to.String())
-			continue
-		}
-		form := url.Values{"prompt": {"consent"}}
-		if strings.Contains(string(body), `name="login"`) {
-			form = url.Values{"prompt": {"login"}, "login": {login}, "password": {"x"}}
-		}
-		res, err = client.PostForm(html.UnescapeString(string(action[1])), form)
 	}
 	t.Fatal("the peer never leads back")
 	return nil
+}
+
+// open gets a page, or sends it a form, and returns what is there: where it leads
+// or its text.
+func (x *flow) open(browser *http.Client, at string, form url.Values) (*url.URL, []byte) {
+	t := x.f.t
+	t.Helper()
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, at, strings.NewReader(form.Encode()))
+	must(t, err)
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	res, err := browser.Do(req)
+	must(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	must(t, err)
+	switch {
+	case res.StatusCode >= 300 && res.StatusCode < 400:
+		to, err := res.Location()
+		must(t, err)
+		return to, nil
+	case res.StatusCode != http.StatusOK:
+		t.Fatalf("the peer answers %s:\n%s", res.Status, body)
+	}
+	return nil, body
 }
 
 func TestACertifiedProvider(t *testing.T) {

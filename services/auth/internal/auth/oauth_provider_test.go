@@ -39,6 +39,7 @@ func (f *fixture) hasten(timeout time.Duration) {
 
 // faults are answers that a provider should not give.
 func faults(t *testing.T) map[string]http.HandlerFunc {
+	t.Helper()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("%s %s with Authorization %q was sent to another host", r.Method, r.URL, r.Header.Get("Authorization"))
 		answer(w, http.StatusOK, map[string]any{"id": 1, "access_token": "x", "token_type": "Bearer"})
