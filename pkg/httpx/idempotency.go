@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
+	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/pkg/seal"
 )
 
@@ -32,6 +33,8 @@ const (
 	maxStored            = 1 << 20
 	idempotencyTTL       = 24 * time.Hour
 	idempotencyLock      = time.Minute // over any request's timeout
+	releaseTry           = time.Second // for one try to give a key back; also the longest pause between two
+	releasePause         = 50 * time.Millisecond
 )
 
 var (
@@ -170,10 +173,35 @@ func (i *Idempotency) keep(ctx context.Context, id []byte, attempt int, rec *rec
 	return err
 }
 
+// release lets a repetition work at once. The row stays, so that of two releases
+// of one attempt neither touches the next. What took the database away may be why
+// the request failed; then the key is given back when the database returns.
 func (i *Idempotency) release(ctx context.Context, r *http.Request, id []byte, attempt int) {
-	if _, err := i.pool.Exec(ctx, `DELETE FROM idempotency_keys WHERE id = $1 AND attempt = $2`, id, attempt); err != nil {
-		exchangeOf(r.Context()).log.WarnContext(ctx, "idempotency key stays locked for a minute", "error", err)
+	free := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, releaseTry)
+		defer cancel()
+		_, err := i.pool.Exec(ctx, `UPDATE idempotency_keys SET locked_until = '-infinity' WHERE id = $1 AND attempt = $2 AND status IS NULL`, id, attempt)
+		return err
 	}
+	err := free(ctx)
+	if err == nil {
+		return
+	}
+	log := exchangeOf(r.Context()).log
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), idempotencyLock)
+	go func() {
+		defer cancel()
+		for pause := releasePause; pg.IsUnavailable(err) && ctx.Err() == nil; pause = min(2*pause, releaseTry) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+				if err = free(ctx); err == nil {
+					return
+				}
+			}
+		}
+		log.WarnContext(ctx, "idempotency key stays locked for a minute", "error", err)
+	}()
 }
 
 func (i *Idempotency) replay(w http.ResponseWriter, r *http.Request, status int, sealed []byte, place seal.Place) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
 	"github.com/jobpilot/jobpilot/pkg/httpx"
+	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/pkg/seal"
 	"github.com/jobpilot/jobpilot/pkg/testkit"
 )
@@ -222,6 +223,41 @@ func TestIdempotencyAfterFailure(t *testing.T) {
 	}
 	if n := strings.Count(s.log.String(), `"problem":"internal"`); n != 2 {
 		t.Errorf("the access log tells %d of 2 failures: %s", n, s.log)
+	}
+}
+
+// A request that failed because the database went away gives its key back when the
+// database returns, not after a minute.
+func TestIdempotencyAfterOutage(t *testing.T) {
+	t.Parallel()
+	direct := testkit.Schema(t, httpx.IdempotencySchema)
+	proxy, through := testkit.ProxyURL(t, direct.Config().ConnString())
+	pool, err := pg.Open(t.Context(), through, pg.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	var runs atomic.Int32
+	s := newService(t, map[string]http.HandlerFunc{"createThing": func(w http.ResponseWriter, r *http.Request) {
+		if runs.Add(1) == 1 {
+			proxy.Down()
+			httpx.Fail(w, r, errs.New(errs.Unavailable, "database_unavailable", "Later."))
+		}
+	}}, func(o *httpx.Options) { o.Idempotency = httpx.NewIdempotency(pool, sealKeys(t, 1)) })
+	token, key := s.as(t, "user"), uuid.NewString()
+	post := func(body string) int {
+		return s.call(t, "POST", "/api/v1/things", body, "Content-Type", "application/json", "Authorization", token, "Idempotency-Key", key).Code
+	}
+	if code := post(thing); code != 503 {
+		t.Fatal(code)
+	}
+	proxy.Up()
+	testkit.Eventually(t, "the key works again", func() bool { return post(thing) == 200 })
+	if n := runs.Load(); n != 2 {
+		t.Error("ran", n, "times")
+	}
+	if code := post(otherThing); code != 422 {
+		t.Error("the key still means the first body:", code)
 	}
 }
 

@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	atOnce  = 12
+	atOnce  = 12               // requests under way
+	present = 100              // people who have begun; most of them wait to try again
 	timeout = 10 * time.Second // of one try
 )
 
@@ -33,9 +34,10 @@ type people struct {
 	gateway string
 	all     []person
 	// patience is how long a person goes on trying. In a long run it is longer
-	// than the minute for which the key of a try stays locked whose server died,
-	// so that trying again after that is in it too.
+	// than the minute for which a key stays locked when auth died at work on it, so
+	// that trying again after that is in it too.
 	patience time.Duration
+	turns    chan struct{} // a place for each request under way
 
 	begun, answered, givenUp, retries, replayed atomic.Int64
 }
@@ -47,7 +49,7 @@ type person struct {
 
 func newPeople(t *testing.T, n int) *people {
 	t.Helper()
-	p := &people{t: t, gateway: harness.Env(t, "GATEWAY_URL"), patience: 20 * time.Second, http: &http.Client{
+	p := &people{t: t, gateway: harness.Env(t, "GATEWAY_URL"), patience: 20 * time.Second, turns: make(chan struct{}, atOnce), http: &http.Client{
 		Timeout:   timeout,
 		Transport: &http.Transport{TLSClientConfig: harness.TLS(t), ForceAttemptHTTP2: true, MaxIdleConnsPerHost: atOnce},
 	}}
@@ -62,19 +64,23 @@ func newPeople(t *testing.T, n int) *people {
 	return p
 }
 
-// register has all of them register, atOnce at a time. begin is called with the
-// number of each before it does.
+// register has all of them register. begin is called with the number of each
+// before it does.
 func (p *people) register(ctx context.Context, begin func(i int)) {
 	var all sync.WaitGroup
-	for range atOnce {
+	for range present {
 		all.Go(func() {
 			for ctx.Err() == nil {
+				p.turns <- struct{}{}
 				i := int(p.begun.Add(1)) - 1
+				if i < len(p.all) {
+					begin(i)
+					p.one(ctx, &p.all[i])
+				}
+				<-p.turns
 				if i >= len(p.all) {
 					return
 				}
-				begin(i)
-				p.one(ctx, &p.all[i])
 			}
 		})
 	}
@@ -82,7 +88,8 @@ func (p *people) register(ctx context.Context, begin func(i int)) {
 }
 
 // one registers one person, who repeats the request with its key as long as
-// there is no answer, or one that says to try again.
+// there is no answer, or one that says to try again. It has a turn, which others
+// get while it pauses.
 func (p *people) one(ctx context.Context, who *person) {
 	body, err := json.Marshal(map[string]string{"email": who.email, "password": harness.Password, "displayName": "Grace", "locale": "en"})
 	if err != nil {
@@ -107,9 +114,13 @@ func (p *people) one(ctx context.Context, who *person) {
 			p.givenUp.Add(1)
 			return
 		}
+		<-p.turns
 		select {
 		case <-time.After(max(after, pause) + randv2.N(pause)):
 		case <-ctx.Done():
+		}
+		p.turns <- struct{}{}
+		if ctx.Err() != nil {
 			return
 		}
 		pause = min(2*pause, 2*time.Second)

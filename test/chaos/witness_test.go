@@ -210,6 +210,7 @@ func (w *witness) judge(ctx context.Context, t *testing.T, p *people) {
 
 // forget deletes the accounts and their mails.
 func (w *witness) forget(t *testing.T, accounts map[string]uuid.UUID) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	ids := make([]uuid.UUID, 0, len(accounts))

@@ -91,7 +91,7 @@ const script = `\set token :client_id * 1000000000 + :n
 BEGIN;
 %s
 \gset
-%s
+%s;
 COMMIT;
 `
 
@@ -129,26 +129,37 @@ func statement(name string, values map[string]string) (string, error) {
 }
 
 func (b *bench) newRotation(ctx context.Context, accounts []account) (*rotation, error) {
-	spend, err1 := statement("TokenSpend", map[string]string{"now": "now()", "hash": "sha256(int8send(:token))"})
-	succeed, err2 := statement("TokenSucceed", map[string]string{
-		"now": "now()", "hash": "sha256(int8send(:next))", "expires_at": "now() + interval '7 days'", "session_id": ":id",
-	})
-	dir, err3 := os.MkdirTemp("", "jobpilot-pgbench-")
-	if err := errors.Join(err1, err2, err3); err != nil {
+	text, err := rotationScript()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "jobpilot-pgbench-")
+	if err != nil {
 		return nil, err
 	}
 	r := &rotation{bench: b, dir: dir}
 	for _, a := range accounts {
 		r.hashes = append(r.hashes, a.hash)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "rotate.sql"), fmt.Appendf(nil, script, spend, succeed+";"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "rotate.sql"), []byte(text), 0o644); err != nil {
 		return nil, err
 	}
-	r.db, err1 = pgx.Connect(ctx, b.env["POSTGRES_ADMIN_URL"])
-	if err1 != nil {
-		return nil, fmt.Errorf("POSTGRES_ADMIN_URL: %w", err1)
+	if r.db, err = pgx.Connect(ctx, b.env["POSTGRES_ADMIN_URL"]); err != nil {
+		return nil, fmt.Errorf("POSTGRES_ADMIN_URL: %w", err)
 	}
 	return r, nil
+}
+
+// rotationScript is what pgbench runs.
+func rotationScript() (string, error) {
+	spend, err := statement("TokenSpend", map[string]string{"now": "now()", "hash": "sha256(int8send(:token))"})
+	if err != nil {
+		return "", err
+	}
+	succeed, err := statement("TokenSucceed", map[string]string{
+		"now": "now()", "hash": "sha256(int8send(:next))", "expires_at": "now() + interval '7 days'", "session_id": ":id",
+	})
+	return fmt.Sprintf(script, spend, succeed), err
 }
 
 func (r *rotation) close(ctx context.Context) error {
