@@ -22,6 +22,7 @@ const (
 	loginRoundsMax = 160
 	perAccount     = 15 // failures, fewer than those that delay an account
 	maxDifference  = 5 * time.Millisecond
+	measureFor     = 45 * time.Second // unless the medians are certain enough before
 )
 
 // refusal is a sign-in that is refused, and why.
@@ -38,7 +39,8 @@ type refusal struct {
 // TestRefusedLoginsLookAlike signs in to accounts that do not exist, with wrong
 // passwords, while delayed, and so on, in turn: status, headers and text are the
 // same, and so is the time. It runs alone, so that what else goes on does not
-// hide a difference.
+// hide a difference; on a machine that is busy all the same, only what is beyond
+// the noise counts.
 func TestRefusedLoginsLookAlike(t *testing.T) {
 	accounts := func(make func() *harness.User) func(int) string {
 		list := make2(loginRoundsMax/perAccount+1, make)
@@ -63,8 +65,8 @@ func TestRefusedLoginsLookAlike(t *testing.T) {
 	}
 	order := testkit.Rand(t)
 	var first *harness.Answer
-	rounds := 0
-	for ; rounds < loginRoundsMax && (rounds < loginRoundsMin || uncertain(kinds) > maxDifference/4); rounds++ {
+	rounds, began := 0, time.Now()
+	for ; rounds < loginRoundsMax && (rounds < loginRoundsMin || uncertain(kinds) > maxDifference/4 && time.Since(began) < measureFor); rounds++ {
 		for _, i := range order.Perm(len(kinds)) {
 			k := kinds[i]
 			client := k.fixed
@@ -91,8 +93,8 @@ func TestRefusedLoginsLookAlike(t *testing.T) {
 		fmt.Fprintf(&report, "\n%-22s median %6.2f ms ± %.2f", k.name, ms(m), ms(standardError(k.took)))
 	}
 	t.Logf("%d rounds; medians within %.2f ms:%s", rounds, ms(most-least), report.String())
-	if most-least > maxDifference {
-		t.Errorf("the medians differ by %.2f ms, more than %v", ms(most-least), maxDifference)
+	if noise := uncertain(kinds); most-least > maxDifference+3*noise {
+		t.Errorf("the medians differ by %.2f ms ± %.2f, more than %v", ms(most-least), ms(noise), maxDifference)
 	}
 	from.Do(t, harness.Call{Op: "login", Body: members{"email": delayed.Email, "password": harness.Password}}).WantProblem(t, 401, "invalid_credentials")
 	// Elsewhere its owner is not kept out.

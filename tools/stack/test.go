@@ -223,8 +223,8 @@ func workModules(goWork string) []string {
 	return modules
 }
 
-// testFolders sorts the folders of test/ by stage: e2e and chaos need the
-// running system, api the contracts and the system, others only sources.
+// testFolders sorts the folders of test/ by stage: e2e, outage and chaos need
+// the running system, schemathesis that program as well, others only sources.
 // Folders without tests are not listed.
 func (l *layout) testFolders() (map[string][]string, error) {
 	entries, err := os.ReadDir(l.source("test"))
@@ -240,7 +240,7 @@ func (l *layout) testFolders() (map[string][]string, error) {
 		if len(tests) == 0 {
 			continue
 		}
-		kind := map[string]string{"e2e": "system", "chaos": "chaos", "api": "api"}[e.Name()]
+		kind := map[string]string{"e2e": "system", "outage": "system", "chaos": "chaos", "schemathesis": "api"}[e.Name()]
 		if kind == "" {
 			kind = "rules"
 		}

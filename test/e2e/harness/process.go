@@ -99,7 +99,7 @@ func start(t testing.TB, cmd *exec.Cmd, url, ready string) *Process {
 		if t.Failed() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			t.Logf("%s printed:\n%s", filepath.Base(cmd.Path), p.log.Bytes())
+			t.Logf("%s printed at last:\n%s", filepath.Base(cmd.Path), p.log.Bytes()[max(0, p.log.Len()-8<<10):])
 		}
 	})
 	testkit.Eventually(t, ready, func() bool {
