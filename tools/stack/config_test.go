@@ -181,6 +181,32 @@ unix:///x/supervisor.sock no such file
 	}
 }
 
+func TestHopeless(t *testing.T) {
+	t.Parallel()
+	run := func(pid int) state { return state{name: "x", state: "RUNNING", pid: pid} }
+	back := state{name: "x", state: "BACKOFF"}
+	for name, tt := range map[string]struct {
+		states []state
+		want   bool
+	}{
+		"runs":                      {[]state{run(1), run(1), run(1), run(1), run(1), run(1)}, false},
+		"was restarted once":        {[]state{run(1), run(2), run(2), run(2), run(2), run(2)}, false},
+		"given up":                  {[]state{{name: "x", state: "FATAL"}}, true},
+		"cannot start":              {[]state{back, back, back, back}, true},
+		"starts at the third time":  {[]state{back, back, run(1), run(1)}, false},
+		"ends soon again and again": {[]state{run(1), run(2), run(3), run(4), run(5)}, true},
+	} {
+		var f failures
+		got := false
+		for _, s := range tt.states {
+			got = f.hopeless(s)
+		}
+		if got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
 func TestPorts(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -191,7 +191,7 @@ func (l *layout) awaitOne(ctx context.Context, p program) error {
 
 // watchFatal notices programs that cannot start long before the time is up.
 func (l *layout) watchFatal(ctx context.Context, programs []program, errs chan<- error, done <-chan struct{}) {
-	failing := map[string]int{}
+	var seen failures
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
@@ -207,13 +207,8 @@ func (l *layout) watchFatal(ctx context.Context, programs []program, errs chan<-
 			continue
 		}
 		for _, s := range states {
-			if s.state != "BACKOFF" && s.state != "FATAL" {
-				failing[s.name] = 0
-				continue
-			}
-			failing[s.name]++
 			for _, p := range programs {
-				if p.name == s.name && (s.state == "FATAL" || failing[s.name] > 4) {
+				if p.name == s.name && seen.hopeless(s) {
 					log := l.path("log", p.name+".log")
 					select {
 					case errs <- fmt.Errorf("%s does not start%s; read %s", p.title, lastLine(log), log):
@@ -224,6 +219,29 @@ func (l *layout) watchFatal(ctx context.Context, programs []program, errs chan<-
 			}
 		}
 	}
+}
+
+// failures counts, by program, how often it was seen failing to start or with
+// another pid than before: some live for a while before they give up.
+type failures struct {
+	count map[string]int
+	pid   map[string]int
+}
+
+// hopeless takes note of a program's state and reports whether to stop waiting
+// for it.
+func (f *failures) hopeless(s state) bool {
+	if f.count == nil {
+		f.count, f.pid = map[string]int{}, map[string]int{}
+	}
+	before := f.pid[s.name]
+	if s.pid != 0 {
+		f.pid[s.name] = s.pid
+	}
+	if s.state == "BACKOFF" || before != 0 && s.pid != 0 && s.pid != before {
+		f.count[s.name]++
+	}
+	return s.state == "FATAL" || f.count[s.name] > 3
 }
 
 // stopAll shuts supervisord down with everything it keeps, then ends what is left.
