@@ -130,7 +130,9 @@ func TestOneTrace(t *testing.T) {
 		if request, ok = find(func(s testkit.Span) bool { return s.Name == "register" }); !ok {
 			return false
 		}
-		_, ok = find(func(s testkit.Span) bool { return strings.Contains(strings.ToUpper(s.Attributes["db.query.text"]+s.Name), "INSERT INTO USERS") })
+		_, ok = find(func(s testkit.Span) bool {
+			return strings.Contains(strings.ToUpper(s.Attributes["db.query.text"]+s.Name), "INSERT INTO USERS")
+		})
 		return ok
 	})
 	if request.Parent != parent {

@@ -14,9 +14,9 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/jobpilot/jobpilot/pkg/authn"
+	"github.com/jobpilot/jobpilot/pkg/cache"
 	"github.com/jobpilot/jobpilot/pkg/config"
 	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/pkg/obs"
@@ -59,13 +59,11 @@ func Second(t testing.TB) string {
 
 func newSecond(t testing.TB) http.Handler {
 	t.Helper()
-	redisOptions, err := redis.ParseURL(Env(t, "REDIS_URL"))
+	o, err := obs.Start(t.Context(), obs.Config{Service: "second", Version: "test", Output: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	redisOptions.DialTimeout, redisOptions.ReadTimeout, redisOptions.WriteTimeout = 250*time.Millisecond, 250*time.Millisecond, 250*time.Millisecond
-	redisOptions.MaxRetries = 1
-	o, err := obs.Start(t.Context(), obs.Config{Service: "second", Version: "test", Output: io.Discard})
+	client, err := cache.Open(Env(t, "REDIS_URL"), o.Registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +71,7 @@ func newSecond(t testing.TB) http.Handler {
 	handler, err := httpx.New(httpx.Options{
 		Obs: o, Spec: []byte(secondSpec), Access: secondAccess,
 		Auth: authn.New(authn.NewVerifier(Env(t, "TOKEN_ISSUER"), authn.NewJWKS(Env(t, "JWKS_URL"), nil), nil),
-			authn.NewRevocations(redis.NewClient(redisOptions), asks.session), asks.key),
+			authn.NewRevocations(client, asks.session), asks.key),
 		Routes: func(r chi.Router) {
 			yes := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 			r.Get("/second/user", yes)
