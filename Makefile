@@ -65,4 +65,4 @@ verify: ## fail when a generated file is not what its source makes
 	@sh tools/gen/verify.sh
 
 build: ## compile every program into .data/bin
-	@go build -buildvcs=false -o .data/bin/ ./services/... ./tools/...
+	@go build -buildvcs=false -o .data/bin/ ./services/* ./tools/stack ./tools/migrate

@@ -43,7 +43,8 @@ func schemaName(service string) string { return strings.ReplaceAll(service, "-",
 // migrations is a nil provider.
 func (m *migrator) with(ctx context.Context, service string, f func(*sql.DB, *goose.Provider) error) error {
 	dir := filepath.Join(m.dir, service)
-	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+	// Without shared data there is no folder for it, but the schema all the same.
+	if st, err := os.Stat(dir); service != shared && (err != nil || !st.IsDir()) {
 		return fmt.Errorf("there is no folder %s", dir)
 	}
 	schema := schemaName(service)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,7 +37,11 @@ func (l *layout) runLogged(name string, cmd *exec.Cmd) error {
 	return nil
 }
 
-// lastLine returns ": <last non-empty line of the file>", shortened, or "".
+// cause finds the lines in which servers say why they give up.
+var cause = regexp.MustCompile(`FATAL|PANIC|\[emerg\]|Caused by|[Ee]rror`)
+
+// lastLine returns ": <last line>", shortened, of those that tell a cause or
+// else of all that are not empty; "" for none.
 func lastLine(name string) string {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -46,6 +52,12 @@ func lastLine(name string) string {
 	}
 	lines := strings.Split(string(bytes.TrimSpace(b)), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
+	for _, l := range slices.Backward(lines[max(0, len(lines)-20):]) {
+		if cause.MatchString(l) {
+			line = strings.TrimSpace(l)
+			break
+		}
+	}
 	if line == "" {
 		return ""
 	}

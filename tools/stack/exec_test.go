@@ -119,6 +119,7 @@ func TestLastLine(t *testing.T) {
 		"one\n\nFATAL: no\n \n":    ": FATAL: no",
 		strings.Repeat("é", 300):   ": " + strings.Repeat("é", 200) + "…",
 		"lock file already exists": ": lock file already exists",
+		"FATAL: no memory\nLOG: database system is shut down": ": FATAL: no memory",
 	} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
