@@ -7,7 +7,7 @@ import (
 
 	"github.com/jobpilot/jobpilot/pkg/config"
 	"github.com/jobpilot/jobpilot/pkg/obs"
-	"github.com/jobpilot/jobpilot/services/auth/internal/auth"
+	"github.com/jobpilot/jobpilot/services/auth/internal/clients/oauth"
 )
 
 // Config is the environment of auth. Every fault in it is reported at start.
@@ -81,8 +81,8 @@ type Provider struct {
 	APIURL string `env:"API_URL" check:"url=http|https"`
 }
 
-func (p Provider) oauth() auth.OauthConfig {
-	return auth.OauthConfig{ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(), URL: p.URL, APIURL: p.APIURL}
+func (p Provider) oauth() oauth.Config {
+	return oauth.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(), URL: p.URL, APIURL: p.APIURL}
 }
 
 // Validate checks what tags cannot.

@@ -26,6 +26,7 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/seal"
 	"github.com/jobpilot/jobpilot/services/auth/internal/api"
 	"github.com/jobpilot/jobpilot/services/auth/internal/auth"
+	"github.com/jobpilot/jobpilot/services/auth/internal/clients/oauth"
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
@@ -147,9 +148,9 @@ func open(ctx context.Context, cfg Config, o *obs.Obs) (*deps, error) {
 	if len(redirects) == 0 {
 		redirects = []string{cfg.PublicURL + "/signed-in"}
 	}
-	oauth, err := auth.NewOauth(cfg.PublicURL, redirects, map[string]auth.OauthConfig{
+	providers, err := auth.NewOauth(cfg.PublicURL, redirects, map[string]oauth.Config{
 		"google": cfg.Google.oauth(), "linkedin": cfg.LinkedIn.oauth(), "github": cfg.GitHub.oauth(),
-	})
+	}, oauth.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +161,7 @@ func open(ctx context.Context, cfg Config, o *obs.Obs) (*deps, error) {
 	revocations := authn.NewRevocations(d.redis, func(ctx context.Context, p authn.Principal) error { return d.service.CheckRevoked(ctx, p) })
 	d.service = auth.New(auth.Deps{
 		Pool: pool, Keys: keys, Lookup: lookup, Hasher: hasher, Policy: policy, Signer: signer, Revocations: revocations,
-		Webauthn: webauthn, Oauth: oauth, PublicURL: cfg.PublicURL, Log: o.Log,
+		Webauthn: webauthn, Oauth: providers, PublicURL: cfg.PublicURL, Log: o.Log,
 	})
 	return d, nil
 }

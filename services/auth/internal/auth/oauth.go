@@ -22,6 +22,7 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/errs"
 	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/pkg/seal"
+	"github.com/jobpilot/jobpilot/services/auth/internal/clients/oauth"
 	"github.com/jobpilot/jobpilot/services/auth/internal/db"
 )
 
@@ -103,15 +104,15 @@ type OauthResult struct {
 
 // oauthGrant is what a one-time code, and then a link token, carries.
 type oauthGrant struct {
-	Provider  string    `json:"provider"`
-	Identity  identity  `json:"identity"`
-	Challenge string    `json:"challenge,omitempty"`
-	Session   uuid.UUID `json:"session,omitzero"` // that began to link; zero for a sign-in
+	Provider  string         `json:"provider"`
+	Identity  oauth.Identity `json:"identity"`
+	Challenge string         `json:"challenge,omitempty"`
+	Session   uuid.UUID      `json:"session,omitzero"` // that began to link; zero for a sign-in
 }
 
 // flowData is what is sealed in the row of a flow.
 type flowData struct {
-	flowSecrets
+	oauth.Secrets
 	Session uuid.UUID `json:"session,omitzero"`
 }
 
@@ -145,8 +146,8 @@ func (s *Service) startOauth(ctx context.Context, name, codeChallenge, redirectU
 		return OauthStart{}, err
 	}
 	state := newSecret("")
-	data := flowData{flowSecrets{Nonce: newSecret(""), Verifier: oauth2.GenerateVerifier()}, p.SessionID}
-	url, err := provider.authorize(ctx, state, data.flowSecrets)
+	data := flowData{oauth.Secrets{Nonce: newSecret(""), Verifier: oauth2.GenerateVerifier()}, p.SessionID}
+	url, err := provider.Authorize(ctx, state, data.Secrets)
 	if err != nil {
 		s.logProvider(ctx, name, err)
 		return OauthStart{}, errProviderDown.With(err)
@@ -207,12 +208,10 @@ func (s *Service) OauthCallback(ctx context.Context, name string, back OauthCall
 		return "", fmt.Errorf("auth: flow: %w", err)
 	}
 
-	asking, cancel := context.WithTimeout(ctx, providerTimeout)
-	who, err := provider.identify(asking, back.Code, back.Issuer, data.flowSecrets)
-	cancel()
+	who, err := provider.Identify(ctx, back.Code, back.Issuer, data.Secrets)
 	if err != nil {
 		s.logProvider(ctx, name, err)
-		if errors.Is(err, errRefused) {
+		if errors.Is(err, oauth.ErrRefused) {
 			return flow.RedirectUri + "#error=" + oauthRefused, nil
 		}
 		return flow.RedirectUri + "#error=" + oauthUnavailable, nil
@@ -221,7 +220,7 @@ func (s *Service) OauthCallback(ctx context.Context, name string, back OauthCall
 	var code string
 	err = s.inTx(ctx, func(t *tx) (err error) {
 		code, err = t.oneTimeToken(ctx, flow.UserID, purposeOauthCode, prefixOauthCode, oauthCodeTTL,
-			oauthGrant{name, who.cleaned(), flow.CodeChallenge, data.Session})
+			oauthGrant{name, cleaned(who), flow.CodeChallenge, data.Session})
 		return err
 	})
 	if err != nil {
@@ -459,14 +458,14 @@ func (t *tx) insertLink(ctx context.Context, user uuid.UUID, grant oauthGrant, u
 	return OauthLink{grant.Provider, grant.Identity.Email, t.now, used}, n == 1, err
 }
 
-func (t *tx) providerEmail(link, user uuid.UUID, who identity) []byte {
+func (t *tx) providerEmail(link, user uuid.UUID, who oauth.Identity) []byte {
 	if who.Email == "" {
 		return nil
 	}
 	return t.s.sealed("oauth_providers", "email_sealed", link, user, who.Email)
 }
 
-func (t *tx) displayName(user uuid.UUID, who identity) []byte {
+func (t *tx) displayName(user uuid.UUID, who oauth.Identity) []byte {
 	if who.Name == "" {
 		return nil
 	}
@@ -543,7 +542,7 @@ var localeTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`) // as 
 // cleaned makes what a provider said fit to be stored and shown: an address in
 // the one spelling (none if mail cannot be sent to it), a name of one line, a
 // locale that is one.
-func (i identity) cleaned() identity {
+func cleaned(i oauth.Identity) oauth.Identity {
 	var err error
 	if i.Email, err = NormalizeEmail(i.Email); err != nil {
 		i.Email, i.EmailVerified = "", false

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/jobpilot/jobpilot/pkg/authn"
+	"github.com/jobpilot/jobpilot/services/auth/internal/clients/oauth"
 )
 
 const (
@@ -215,13 +216,14 @@ type fakeIssuer struct {
 	info    map[string]any // userinfo
 	meta    map[string]any // discovery, over the defaults
 	asked   atomic.Int32   // discoveries
+	now     func() time.Time
 }
 
 func newFakeIssuer(tb testing.TB, name string) *fakeIssuer {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(tb, err)
-	p := &fakeIssuer{fakeProvider: newFakeProvider(tb, name), key: key, signer: key, idToken: func(map[string]any) {}, meta: map[string]any{}}
+	p := &fakeIssuer{fakeProvider: newFakeProvider(tb, name), key: key, signer: key, idToken: func(map[string]any) {}, meta: map[string]any{}, now: time.Now}
 	p.noPKCE = name == "linkedin"
 	p.mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		p.asked.Add(1)
@@ -246,7 +248,7 @@ func newFakeIssuer(tb testing.TB, name string) *fakeIssuer {
 		}
 		x := p.people[i.login]
 		claims := map[string]any{
-			"iss": p.URL, "aud": testProviderID, "sub": "sub-" + i.login, "nonce": i.nonce, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+			"iss": p.URL, "aud": testProviderID, "sub": "sub-" + i.login, "nonce": i.nonce, "iat": p.now().Unix(), "exp": p.now().Add(time.Hour).Unix(),
 			"email": x.email, "email_verified": x.verified, "name": x.name, "locale": "en_GB",
 		}
 		p.idToken(claims)
@@ -271,12 +273,18 @@ func newFakeIssuer(tb testing.TB, name string) *fakeIssuer {
 // offer has the fixture offer fake providers, by name.
 func (f *fixture) offer(urls map[string]string) {
 	f.t.Helper()
-	configs := map[string]OauthConfig{}
+	f.offerFor(urls, 0)
+}
+
+// offerFor is offer with another time than the default that calls may take.
+func (f *fixture) offerFor(urls map[string]string, timeout time.Duration) {
+	f.t.Helper()
+	configs := map[string]oauth.Config{}
 	for name, u := range urls {
-		configs[name] = OauthConfig{ClientID: testProviderID, ClientSecret: testProviderSecret, URL: u, APIURL: u}
+		configs[name] = oauth.Config{ClientID: testProviderID, ClientSecret: testProviderSecret, URL: u, APIURL: u}
 	}
 	var err error
-	f.Oauth, err = NewOauth("https://jobpilot.test", []string{testRedirect, testOtherRedirect}, configs)
+	f.Oauth, err = NewOauth("https://jobpilot.test", []string{testRedirect, testOtherRedirect}, configs, oauth.Options{Timeout: timeout, Now: f.clock.now})
 	must(f.t, err)
 }
 
@@ -292,6 +300,7 @@ func withGithub(tb testing.TB) (*fixture, *fakeProvider) {
 func withIssuer(tb testing.TB, name string) (*fixture, *fakeIssuer) {
 	tb.Helper()
 	f, p := newFixture(tb), newFakeIssuer(tb, name)
+	p.now = f.clock.now
 	f.offer(map[string]string{name: p.URL})
 	return f, p
 }

@@ -20,11 +20,12 @@ import (
 	"testing"
 
 	"github.com/jobpilot/jobpilot/pkg/testkit"
+	"github.com/jobpilot/jobpilot/services/auth/internal/clients/oauth"
 )
 
 // withPeer is a fixture that offers sign-in with test/oidc, a certified OpenID
-// provider, as Google and as LinkedIn.
-func withPeer(tb testing.TB) *fixture {
+// provider, as Google and as LinkedIn, and the provider's issuer.
+func withPeer(tb testing.TB) (*fixture, string) {
 	tb.Helper()
 	dir, err := peerFolder(testkit.Root(tb))
 	if err != nil {
@@ -65,12 +66,19 @@ func withPeer(tb testing.TB) *fixture {
 	}
 	issuer = strings.TrimSpace(issuer)
 	f := newFixture(tb)
-	f.Oauth, err = NewOauth("https://jobpilot.test", []string{testRedirect}, map[string]OauthConfig{
-		"google":   {ClientID: "google", ClientSecret: testProviderSecret, URL: issuer},
-		"linkedin": {ClientID: "linkedin", ClientSecret: testProviderSecret, URL: issuer},
-	})
-	must(tb, err)
-	return f
+	f.offerPeer(issuer, testProviderSecret)
+	return f, issuer
+}
+
+// offerPeer has the fixture offer the peer, known to it by a secret.
+func (f *fixture) offerPeer(issuer, secret string) {
+	f.t.Helper()
+	var err error
+	f.Oauth, err = NewOauth("https://jobpilot.test", []string{testRedirect}, map[string]oauth.Config{
+		"google":   {ClientID: "google", ClientSecret: secret, URL: issuer},
+		"linkedin": {ClientID: "linkedin", ClientSecret: secret, URL: issuer},
+	}, oauth.Options{Now: f.clock.now})
+	must(f.t, err)
 }
 
 var peer struct {
@@ -199,7 +207,7 @@ func (x *flow) open(browser *http.Client, at string, form url.Values) (*url.URL,
 
 func TestACertifiedProvider(t *testing.T) {
 	t.Parallel()
-	f := withPeer(t)
+	f, _ := withPeer(t)
 	x := f.begin("google").visit("ada")
 	if x.Issuer == "" {
 		t.Fatal("the peer sends no iss: RFC 9207 is not tried")
@@ -228,7 +236,7 @@ func TestACertifiedProvider(t *testing.T) {
 
 func TestACertifiedProviderAgainstAttacks(t *testing.T) {
 	t.Parallel()
-	f := withPeer(t)
+	f, issuer := withPeer(t)
 	x := f.begin("google").visit("ada")
 	stolen := x.Code
 
@@ -256,6 +264,6 @@ func TestACertifiedProviderAgainstAttacks(t *testing.T) {
 	z.State = u.Query().Get("state")
 	z.back().wantError("provider_error")
 
-	f.Oauth.providers["google"].(*oidcProvider).app.ClientSecret = "wrong"
+	f.offerPeer(issuer, "wrong")
 	f.begin("google").visit("ada").back().wantError("provider_error")
 }

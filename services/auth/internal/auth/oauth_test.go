@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
+	"github.com/jobpilot/jobpilot/services/auth/internal/clients/oauth"
 )
 
 // tokens fails the test unless the exchange signed in.
@@ -461,15 +462,15 @@ func TestProvidersThatAreNotOffered(t *testing.T) {
 
 func TestForeignTextIsCleaned(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ in, want identity }{
-		{identity{Email: " Ada@Example.COM ", EmailVerified: true, Name: "Ada", Locale: "en_GB"}, identity{Email: "ada@example.com", EmailVerified: true, Name: "Ada", Locale: "en-GB"}},
-		{identity{Email: "a\r\nBcc: x@y.z", EmailVerified: true}, identity{Locale: "en"}},
-		{identity{Name: " A\n\tda \u202egnp.exe\x00 \xff "}, identity{Name: "A da gnp.exe", Locale: "en"}},
-		{identity{Name: "می\u200cخواهم"}, identity{Name: "می\u200cخواهم", Locale: "en"}},
-		{identity{Name: strings.Repeat("é", 300)}, identity{Name: strings.Repeat("é", 200), Locale: "en"}},
-		{identity{Locale: "<script>"}, identity{Locale: "en"}},
+	for _, c := range []struct{ in, want oauth.Identity }{
+		{oauth.Identity{Email: " Ada@Example.COM ", EmailVerified: true, Name: "Ada", Locale: "en_GB"}, oauth.Identity{Email: "ada@example.com", EmailVerified: true, Name: "Ada", Locale: "en-GB"}},
+		{oauth.Identity{Email: "a\r\nBcc: x@y.z", EmailVerified: true}, oauth.Identity{Locale: "en"}},
+		{oauth.Identity{Name: " A\n\tda \u202egnp.exe\x00 \xff "}, oauth.Identity{Name: "A da gnp.exe", Locale: "en"}},
+		{oauth.Identity{Name: "می\u200cخواهم"}, oauth.Identity{Name: "می\u200cخواهم", Locale: "en"}},
+		{oauth.Identity{Name: strings.Repeat("é", 300)}, oauth.Identity{Name: strings.Repeat("é", 200), Locale: "en"}},
+		{oauth.Identity{Locale: "<script>"}, oauth.Identity{Locale: "en"}},
 	} {
-		if got := c.in.cleaned(); got != c.want {
+		if got := cleaned(c.in); got != c.want {
 			t.Errorf("%#v became %#v, want %#v", c.in, got, c.want)
 		}
 	}
@@ -478,8 +479,8 @@ func TestForeignTextIsCleaned(t *testing.T) {
 func FuzzForeignTextIsCleaned(f *testing.F) {
 	f.Add("ada@example.com", "Ada\u202e", "en_GB")
 	f.Fuzz(func(t *testing.T, email, name, locale string) {
-		once := identity{Email: email, Name: name, Locale: locale, EmailVerified: true}.cleaned()
-		if twice := once.cleaned(); twice.Name != once.Name || twice.Locale != once.Locale {
+		once := cleaned(oauth.Identity{Email: email, Name: name, Locale: locale, EmailVerified: true})
+		if twice := cleaned(once); twice.Name != once.Name || twice.Locale != once.Locale {
 			t.Fatalf("%#v became %#v", once, twice)
 		}
 		if strings.ContainsAny(once.Name+once.Locale+once.Email, "\r\n\x00\u202e") || len([]rune(once.Name)) > 200 || once.EmailVerified != (once.Email != "") {
