@@ -165,6 +165,7 @@ CREATE TABLE oauth_flows (
     expires_at     timestamptz NOT NULL
 );
 CREATE INDEX oauth_flows_expiry ON oauth_flows (expires_at);
+CREATE INDEX oauth_flows_of_user ON oauth_flows (user_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE api_keys (
     id           uuid PRIMARY KEY,
