@@ -603,6 +603,18 @@ func (s *Service) link(path, token string) string { return s.PublicURL + path + 
 // theory tell mailboxes apart (RFC 5321 §2.4); no provider does it, and two
 // accounts that differ in case alone would be a trap.
 func NormalizeEmail(email string) (string, error) {
+	normal, err := spelled(email)
+	if err != nil {
+		return "", err
+	}
+	// IDNA also takes characters whose ASCII form it refuses, such as U+2135.
+	if again, err := spelled(normal); err != nil || again != normal {
+		return "", errEmail
+	}
+	return normal, nil
+}
+
+func spelled(email string) (string, error) {
 	email = norm.NFC.String(strings.TrimSpace(email))
 	at := strings.LastIndexByte(email, '@')
 	if at < 1 || at > 64 || len(email) > 254 { // RFC 5321 §4.5.3.1, RFC 3696 erratum 1690

@@ -267,6 +267,9 @@ func TestNormalizeEmail(t *testing.T) {
 		".ada@example.com":                       "",
 		`"ada"@example.com`:                      "",
 		"ada@-x.com":                             "",
+		"0@xn--zn7c.0":                           "",
+		"0@\xff.0":                               "", // would become the one above
+		"0@\u2135.0":                             "",
 		strings.Repeat("a", 65) + "@example.com": "",
 	} {
 		got, err := NormalizeEmail(in)
@@ -283,6 +286,8 @@ func TestNormalizeEmail(t *testing.T) {
 func FuzzNormalizeEmail(f *testing.F) {
 	f.Add("Ada@Example.com")
 	f.Add("ada@bücher.example")
+	f.Add("0@\xff.0")
+	f.Add("0@\u2135.0")
 	f.Fuzz(func(t *testing.T, in string) {
 		once, err := NormalizeEmail(in)
 		if err != nil {
