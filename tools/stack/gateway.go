@@ -14,6 +14,18 @@ func hasGateway(l *layout) bool {
 	return exists(l.source("deploy/nginx/templates/routes.gen.conf.template"))()
 }
 
+// docs is the folder that the gateway serves at /docs/. It is among the tools:
+// most of it is fetched.
+func (l *layout) docs() string { return l.path("tools", "docs") }
+
+// makeDocs fetches the API documentation's viewer once and copies the contracts.
+func (l *layout) makeDocs() error {
+	if !hasGateway(l) {
+		return nil
+	}
+	return l.runLogged("docs", exec.Command("sh", l.source("deploy/nginx/docs/build.sh"), l.docs()))
+}
+
 // gatewayEnv are the gateway's settings; deploy/nginx/gateway.env has the others.
 func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 	vars := []envVar{
@@ -23,7 +35,7 @@ func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 		{"TLS_CERTIFICATE_KEY", l.path("tls", "gateway.key")},
 		{"CORS_ORIGINS", corsOrigins},
 		{"GATEWAY_WORKERS", "2"},
-		{"DOCS_DIR", l.path("gateway", "docs")},
+		{"DOCS_DIR", l.docs()},
 		{"GATEWAY_USER", l.userName},
 	}
 	for _, service := range sortedServices() {
@@ -60,9 +72,6 @@ func (in instance) gateway(l *layout) (program, error) {
 		cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
 	}
 	if err := l.runLogged("gateway-render", cmd); err != nil {
-		return program{}, err
-	}
-	if err := l.runLogged("gateway-docs", exec.Command("sh", l.source("deploy/nginx/docs/build.sh"), l.path("gateway", "docs"))); err != nil {
 		return program{}, err
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.conf"))

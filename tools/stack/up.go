@@ -24,7 +24,11 @@ func (s stack) install() (serverTools, error) {
 	if err := s.l.useServerUser(); err != nil {
 		return serverTools{}, err
 	}
-	return s.l.fetchServerTools()
+	tools, err := s.l.fetchServerTools()
+	if err != nil {
+		return tools, err
+	}
+	return tools, s.l.makeDocs()
 }
 
 // up brings the machine to the wanted state, from whatever state it is in.
