@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode"
@@ -109,7 +110,8 @@ func (p *PasswordPolicy) Check(pointer, password string, context ...string) erro
 	}
 	password, err := NormalizePassword(password)
 	if err != nil {
-		if e, ok := err.(*errs.Error); ok {
+		var e *errs.Error
+		if errors.As(err, &e) {
 			return refuse(e)
 		}
 		return err

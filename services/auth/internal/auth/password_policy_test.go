@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"crypto/sha1" //nolint:gosec // the format of the breached file
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"os"
@@ -85,7 +85,8 @@ func TestPasswordPolicyContext(t *testing.T) {
 		t.Errorf("without the name: %v", err)
 	}
 	for _, context := range [][]string{{"velthuizen.okonkwo@example.org"}, {"", "Velthuizen Okonkwo"}, {"a@b", "VELTHUIZEN", "okonkwo"}} {
-		if err := p.Check("#/password", password, context...); !errors.Is(err, errPasswordPersonal) || err.(*errs.Error).Message != errPasswordPersonal.Message {
+		var e *errs.Error
+		if err := p.Check("#/password", password, context...); !errors.As(err, &e) || e.Message != errPasswordPersonal.Message {
 			t.Errorf("with %q: %v", context, err)
 		}
 	}
@@ -165,7 +166,7 @@ func writeBreached(tb testing.TB, lineEnd string, passwords ...string) string {
 	tb.Helper()
 	var lines []string
 	for i, p := range passwords {
-		lines = append(lines, fmt.Sprintf("%X:%d", sha1.Sum([]byte(p)), i*i*1000+1)) //nolint:gosec // the file's format
+		lines = append(lines, fmt.Sprintf("%X:%d", sha1.Sum([]byte(p)), i*i*1000+1))
 	}
 	slices.Sort(lines)
 	return writeFile(tb, strings.Join(lines, lineEnd))
@@ -217,7 +218,7 @@ func TestPasswordPolicyBreachedFile(t *testing.T) {
 func TestPasswordPolicyBreachedFileOfOneLine(t *testing.T) {
 	t.Parallel()
 	for _, end := range []string{"", "\n", "\r\n"} {
-		p := newTestPolicy(t, writeFile(t, strings.ToLower(fmt.Sprintf("%x:7", sha1.Sum([]byte("vexing otter quilt"))))+end)) //nolint:gosec // the file's format
+		p := newTestPolicy(t, writeFile(t, strings.ToLower(fmt.Sprintf("%x:7", sha1.Sum([]byte("vexing otter quilt"))))+end))
 		if err := p.Check("#/password", "vexing otter quilt"); !errs.Is(err, "breached_password") {
 			t.Errorf("end %q: %v", end, err)
 		}
