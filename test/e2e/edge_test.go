@@ -167,7 +167,7 @@ func TestETag(t *testing.T) {
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	u, other := harness.NewUser(t), harness.NewUser(t)
-	make := func(u *harness.User, key, name string) *harness.Answer {
+	create := func(u *harness.User, key, name string) *harness.Answer {
 		return u.Do(t, harness.Call{Op: "createApiKey", Body: members{"name": name, "scopes": []string{"account:read"}}, Header: http.Header{"Idempotency-Key": {key}}})
 	}
 	count := func(u *harness.User) int {
@@ -176,24 +176,24 @@ func TestIdempotencyKey(t *testing.T) {
 		return len(keys.Items)
 	}
 	key := uuid.NewString()
-	first := make(u, key, "one").Want(t, 201)
-	again := make(u, key, "one").Want(t, 201)
+	first := create(u, key, "one").Want(t, 201)
+	again := create(u, key, "one").Want(t, 201)
 	if !bytes.Equal(first.Body, again.Body) || again.Header.Get("Idempotency-Replayed") != "true" || count(u) != 1 {
 		t.Errorf("the same again: %s, then %s (%q); %d keys", first.Body, again.Body, again.Header.Get("Idempotency-Replayed"), count(u))
 	}
 	if first.Header.Get("X-Request-ID") == again.Header.Get("X-Request-ID") {
 		t.Error("the answer that was kept has the first request's id")
 	}
-	make(u, key, "two").WantProblem(t, 422, "idempotency_key_reused")
-	if a := make(other, key, "one").Want(t, 201); bytes.Equal(a.Body, first.Body) {
+	create(u, key, "two").WantProblem(t, 422, "idempotency_key_reused")
+	if a := create(other, key, "one").Want(t, 201); bytes.Equal(a.Body, first.Body) {
 		t.Error("another caller's answer was replayed")
 	}
 	// A refusal is kept too; the key is of this operation alone.
-	make(u, key+"x", "").Want(t, 422)
+	create(u, key+"x", "").Want(t, 422)
 	u.Do(t, harness.Call{Op: "logout", Header: http.Header{"Idempotency-Key": {key}}}).Want(t, 204)
 
 	for _, bad := range []string{"with space", "ümlaut", strings.Repeat("x", 256)} {
-		make(other, bad, "one").Want(t, 400)
+		create(other, bad, "one").Want(t, 400)
 	}
 
 	t.Run("at once", func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestIdempotencyKey(t *testing.T) {
 		var wg sync.WaitGroup
 		answers := make3(20)
 		for i := range answers {
-			wg.Go(func() { answers[i] = make(u, key, "at once") })
+			wg.Go(func() { answers[i] = create(u, key, "at once") })
 		}
 		wg.Wait()
 		bodies := map[string]int{}
@@ -431,7 +431,7 @@ func TestDocumentation(t *testing.T) {
 	}
 	get := func(path string) *harness.Answer {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), "GET", c.Base+path, nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.Base+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

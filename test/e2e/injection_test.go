@@ -105,6 +105,7 @@ func TestHostileText(t *testing.T) {
 }
 
 func exampleOf(t *testing.T, op *harness.Operation) any {
+	t.Helper()
 	if op.RequestBody == nil {
 		return nil
 	}
@@ -248,7 +249,7 @@ func TestHostileHeaders(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if resp.StatusCode != 200 && resp.StatusCode/100 != 4 {
+				if resp.StatusCode != http.StatusOK && resp.StatusCode/100 != 4 {
 					t.Errorf("%s %s", resp.Status, body)
 				}
 				if resp.Header.Get("Set-Cookie") != "" || resp.Header.Get("X-Injected") != "" || !strings.HasPrefix(string(body), "{") {

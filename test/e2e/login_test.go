@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,8 +41,8 @@ type refusal struct {
 // hide a difference; on a machine that is busy all the same, only what is beyond
 // the noise counts.
 func TestRefusedLoginsLookAlike(t *testing.T) {
-	accounts := func(make func() *harness.User) func(int) string {
-		list := make2(loginRoundsMax/perAccount+1, make)
+	accounts := func(create func() *harness.User) func(int) string {
+		list := make2(loginRoundsMax/perAccount+1, create)
 		return func(round int) string { return list[round/perAccount].Email }
 	}
 	delayed := harness.NewUser(t)
@@ -51,9 +50,7 @@ func TestRefusedLoginsLookAlike(t *testing.T) {
 	for range 6 {
 		logIn(t, from, delayed.Email, "not the password at all").Want(t, 401)
 	}
-	// As if it had failed often enough for a long delay.
-	harness.SQL(t, `UPDATE auth.login_delays d SET blocked_until = now() + interval '14 minutes' FROM auth.users u
-		WHERE u.id = $1 AND d.scope = 'pair' AND substring(d.key FROM 1 FOR 32) = u.email_hash`, delayed.ID)
+	delayed.Delayed(t)
 	const wrong = "not the password at all"
 	kinds := []*refusal{
 		{name: "unknown", email: func(int) string { return harness.NewEmail() }, password: wrong},
@@ -134,7 +131,7 @@ func told(a *harness.Answer) string {
 	}
 	var b bytes.Buffer
 	fmt.Fprintln(&b, a.Status)
-	_ = http.Header(h).Write(&b)
+	_ = h.Write(&b)
 	b.Write(ids.ReplaceAll(a.Body, []byte(`"requestId":""`)))
 	return b.String()
 }
@@ -176,6 +173,7 @@ func TestLockoutIsNoWeapon(t *testing.T) {
 		logIn(t, stranger, owner.Email, "not the password at all").WantProblem(t, 401, "invalid_credentials")
 	}
 	// The stranger is delayed, even with the right password.
+	owner.Delayed(t)
 	logIn(t, stranger, owner.Email, harness.Password).WantProblem(t, 401, "invalid_credentials")
 	owner.LogIn(t)
 	for range 15 { // and from many networks
@@ -187,6 +185,8 @@ func TestLockoutIsNoWeapon(t *testing.T) {
 	for range 8 {
 		logIn(t, stranger, owner.Email, "not the password at all").WantProblem(t, 401, "invalid_credentials")
 	}
+	owner.Delayed(t)
+	logIn(t, stranger, owner.Email, harness.Password).WantProblem(t, 401, "invalid_credentials")
 	harness.SuperAdmin(t).Do(t, harness.Call{Op: "unlockUser", Path: map[string]string{"userId": owner.ID}}).Want(t, 200)
 	logIn(t, stranger, owner.Email, harness.Password).Want(t, 200)
 }

@@ -57,20 +57,24 @@ func provider(*testing.T, *people, *harness.User) map[string]string {
 }
 
 func session(t *testing.T, _ *people, owner *harness.User) map[string]string {
+	t.Helper()
 	return map[string]string{"sessionId": owner.LogIn(t).SessionID}
 }
 
 func passkey(t *testing.T, _ *people, owner *harness.User) map[string]string {
+	t.Helper()
 	return map[string]string{"passkeyId": owner.LogIn(t).Passkey(t).ID}
 }
 
 func apiKey(t *testing.T, _ *people, owner *harness.User) map[string]string {
+	t.Helper()
 	_, id := owner.LogIn(t).APIKey(t, "account:read")
 	return map[string]string{"apiKeyId": id}
 }
 
 // link is a provider that the owner has linked, as far as auth's tables say.
 func link(t *testing.T, _ *people, owner *harness.User) map[string]string {
+	t.Helper()
 	harness.SQL(t, `INSERT INTO auth.oauth_providers (id, user_id, provider, subject, linked_at) VALUES (gen_random_uuid(), $1, 'google', gen_random_uuid(), now())
 		ON CONFLICT (user_id, provider) DO UPDATE SET linked_at = now()`, owner.ID)
 	return map[string]string{"provider": "google"}
@@ -90,6 +94,7 @@ var fixtures = map[string]fixture{
 	}},
 	"completeLogin": {status: 401, body: body("challengeToken", secret("jpc_"), "method", "totp", "code", "000000")},
 	"refresh": {status: 200, body: func(t *testing.T, owner *harness.User) any {
+		t.Helper()
 		return fieldsOf("refreshToken", owner.LogIn(t).Refresh)
 	}},
 	"logout":         {status: 204, spends: theSession},

@@ -100,15 +100,24 @@ func TestRevocationReachesOtherServices(t *testing.T) {
 		by    func(t *testing.T, u, other *harness.User)
 		spare bool // the other session of the account goes on
 	}{
-		"logout": {func(t *testing.T, u, _ *harness.User) { u.Do(t, harness.Call{Op: "logout"}).Want(t, 204) }, true},
+		"logout": {func(t *testing.T, u, _ *harness.User) {
+			t.Helper()
+			u.Do(t, harness.Call{Op: "logout"}).Want(t, 204)
+		}, true},
 		"revoked from another session": {func(t *testing.T, u, other *harness.User) {
+			t.Helper()
 			other.Do(t, harness.Call{Op: "revokeSession", Path: map[string]string{"sessionId": u.SessionID}}).Want(t, 204)
 		}, true},
 		"change of password": {func(t *testing.T, _, other *harness.User) {
+			t.Helper()
 			other.Do(t, harness.Call{Op: "changePassword", Body: members{"currentPassword": harness.Password, "newPassword": "another fine passphrase 77"}}).Want(t, 204)
 		}, true},
-		"logout everywhere": {func(t *testing.T, u, _ *harness.User) { u.Do(t, harness.Call{Op: "logoutAll"}).Want(t, 204) }, false},
+		"logout everywhere": {func(t *testing.T, u, _ *harness.User) {
+			t.Helper()
+			u.Do(t, harness.Call{Op: "logoutAll"}).Want(t, 204)
+		}, false},
 		"reset of the password": {func(t *testing.T, u, _ *harness.User) {
+			t.Helper()
 			u.As(harness.Credential{}).Do(t, harness.Call{Op: "forgotPassword", Body: members{"email": u.Email}}).Want(t, 202)
 			token := u.MailedToken(t, "jpw_")
 			reset := harness.Call{Op: "resetPassword", Body: members{"token": token, "newPassword": "another fine passphrase 77"}}
@@ -116,13 +125,19 @@ func TestRevocationReachesOtherServices(t *testing.T) {
 			u.As(harness.Credential{}).Do(t, reset).WantProblem(t, 422, "invalid_link")
 		}, false},
 		"sessions ended by an administrator": {func(t *testing.T, u, _ *harness.User) {
+			t.Helper()
 			super.Do(t, harness.Call{Op: "endUserSessions", Path: of(u)}).Want(t, 204)
 		}, false},
 		"disabled by an administrator": {func(t *testing.T, u, _ *harness.User) {
+			t.Helper()
 			super.Do(t, harness.Call{Op: "disableUser", Path: of(u), Body: members{"reason": "test"}}).Want(t, 200)
 		}, false},
-		"account deleted": {func(t *testing.T, u, _ *harness.User) { u.Do(t, harness.Call{Op: "deleteAccount"}).Want(t, 204) }, false},
+		"account deleted": {func(t *testing.T, u, _ *harness.User) {
+			t.Helper()
+			u.Do(t, harness.Call{Op: "deleteAccount"}).Want(t, 204)
+		}, false},
 		"account deleted by the workflow": {func(t *testing.T, u, _ *harness.User) {
+			t.Helper()
 			u.As(harness.Credential{ServiceKey: harness.ServiceKey(t, "orchestrator")}).Direct(t).Do(t, harness.Call{Op: "deleteUser", Path: of(u)}).Want(t, 204)
 		}, false},
 	} {

@@ -52,6 +52,7 @@ func TestWithoutRedis(t *testing.T) {
 	for range 8 {
 		logIn(t, stranger, stays.Email, "not the password at all").WantProblem(t, 401, "invalid_credentials")
 	}
+	stays.Delayed(t)
 	logIn(t, stranger, stays.Email, harness.Password).WantProblem(t, 401, "invalid_credentials")
 	refused := 0
 	for range 40 {

@@ -30,9 +30,6 @@ type Client struct {
 	Base string // the gateway, or a service's own address
 	IP   net.IP
 	HTTP *http.Client
-	// Outage is a caller that has taken something away from the service, and so
-	// expects that it may answer 503.
-	Outage bool
 
 	direct bool
 }
@@ -40,17 +37,18 @@ type Client struct {
 // networks hands out /24 networks of the loopback range: auth delays sign-ins by
 // account, network and both, so tests that fail on purpose must not share one
 // with others, nor with what ran within the hour before.
-var networks atomic.Uint32
-
-func init() {
-	var b [2]byte
-	_, _ = rand.Read(b[:])
-	networks.Store(uint32(b[0])<<8 | uint32(b[1]))
-}
+var (
+	networks     atomic.Uint32
+	firstNetwork = func() uint32 {
+		var b [2]byte
+		_, _ = rand.Read(b[:])
+		return uint32(b[0])<<8 | uint32(b[1])
+	}()
+)
 
 // NewIP is an address in a network that no other client of this process has.
 func NewIP() net.IP {
-	n := networks.Add(1)
+	n := firstNetwork + networks.Add(1)
 	return net.IPv4(127, byte(1+(n>>8)%254), byte(n), byte(1+n%250))
 }
 
@@ -202,7 +200,7 @@ func (c *Client) Exchange(t testing.TB, op string, req *http.Request) *Answer {
 // Check holds an answer against the contract of an operation, or of none.
 func (c *Client) Check(t testing.TB, op string, req *http.Request, a *Answer) error {
 	t.Helper()
-	if a.Status >= 500 && !(c.Outage && a.Status == http.StatusServiceUnavailable) {
+	if a.Status >= 500 {
 		return fmt.Errorf("a fault of the service: %s", a.Body)
 	}
 	if op == "" {

@@ -68,6 +68,7 @@ func missing() (fault string) {
 }
 
 func answers(t testing.TB, url string) {
+	t.Helper()
 	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: TLS(t)}}
 	resp, err := c.Get(url)
 	if err != nil {

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -86,8 +84,9 @@ func start(t testing.TB, cmd *exec.Cmd, url, ready string) *Process {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%v; start the instance with %s", err, StartCommand)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
+	var ended error
+	exited := make(chan struct{})
+	go func() { ended = cmd.Wait(); close(exited) }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
@@ -104,9 +103,8 @@ func start(t testing.TB, cmd *exec.Cmd, url, ready string) *Process {
 	})
 	testkit.Eventually(t, ready, func() bool {
 		select {
-		case err := <-exited:
-			exited <- err
-			t.Fatalf("%s ended: %v: %s", filepath.Base(cmd.Path), err, p.log.Bytes())
+		case <-exited:
+			t.Fatalf("%s ended: %v", filepath.Base(cmd.Path), ended)
 		default:
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -134,30 +132,4 @@ func freeAddress(t testing.TB) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
-}
-
-// Metric reads a metric of the instance's service, summed over its labels that
-// contain the given text.
-func Metric(t testing.TB, service, name, labels string) float64 {
-	t.Helper()
-	resp, err := http.Get("http://" + ServiceEnv(t, service)["ADMIN_ADDR"] + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var text bytes.Buffer
-	if _, err := text.ReadFrom(resp.Body); err != nil {
-		t.Fatal(err)
-	}
-	sum := 0.0
-	for line := range strings.Lines(text.String()) {
-		var v float64
-		full, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if base, _, _ := strings.Cut(full, "{"); ok && base == name && strings.Contains(full, labels) {
-			if _, err := fmt.Sscan(value, &v); err == nil {
-				sum += v
-			}
-		}
-	}
-	return sum
 }

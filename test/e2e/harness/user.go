@@ -113,6 +113,14 @@ func (u *User) Stale(t testing.TB) *User {
 	return u.Refreshed(t)
 }
 
+// Delayed makes the present sign-in delays of the account from single networks
+// last, as if there had been so many failures that the test does not outrun them.
+func (u *User) Delayed(t testing.TB) {
+	t.Helper()
+	SQL(t, `UPDATE auth.login_delays d SET blocked_until = now() + interval '14 minutes' FROM auth.users u
+		WHERE u.id = $1 AND d.scope = 'pair' AND d.failures >= 5 AND substring(d.key FROM 1 FOR 32) = u.email_hash`, u.ID)
+}
+
 // APIKey makes a key with these scopes and returns it with its id.
 func (u *User) APIKey(t testing.TB, scopes ...string) (key, id string) {
 	t.Helper()
