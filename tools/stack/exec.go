@@ -111,6 +111,11 @@ const startLimit = 60 * time.Second
 
 func (e execArgs) run() error {
 	if e.pidFile != "" {
+		// What an earlier run left behind when it was killed, such as NGINX's
+		// workers, would hold the ports.
+		if pgid := leftGroup(e.pidFile, liveGroups()); pgid != 0 {
+			_ = syscall.Kill(-pgid, syscall.SIGKILL)
+		}
 		if err := writePid(e.pidFile, os.Getpid()); err != nil {
 			return err
 		}
@@ -217,9 +222,10 @@ func (l *layout) killLeftovers() error {
 		return err
 	}
 	groups := map[int]string{} // each program of supervisord leads a process group
+	alive := liveGroups()
 	for _, f := range files {
-		if pid := livePid(f); pid != 0 {
-			groups[pid] = strings.TrimSuffix(filepath.Base(f), ".pid")
+		if pgid := leftGroup(f, alive); pgid != 0 {
+			groups[pgid] = strings.TrimSuffix(filepath.Base(f), ".pid")
 		}
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -246,6 +252,24 @@ func (l *layout) killLeftovers() error {
 		}
 	}
 	return nil
+}
+
+// leftGroup is the process group of a pid file's process, if one of them still
+// runs, else 0. Without its leader a group keeps its number for itself: the
+// kernel gives no new process a pid that names a group.
+func leftGroup(name string, alive map[int]bool) int {
+	if pid := livePid(name); pid != 0 {
+		return pid
+	}
+	b, _ := os.ReadFile(name)
+	var pid int
+	if _, err := fmt.Sscan(string(b), &pid); err != nil || pid <= 1 || !alive[pid] {
+		return 0
+	}
+	if exists(filepath.Join("/proc", strconv.Itoa(pid)))() {
+		return 0 // another process, and its own group
+	}
+	return pid
 }
 
 // liveGroups are the process groups with a process that has not ended.

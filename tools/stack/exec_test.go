@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,20 +85,46 @@ func mustRead(t *testing.T, name string) string {
 
 func TestKillLeftovers(t *testing.T) {
 	t.Parallel()
+	for _, leader := range []string{"lives", "was killed"} {
+		t.Run("its leader "+leader, func(t *testing.T) {
+			t.Parallel()
+			testKillLeftovers(t, leader == "lives")
+		})
+	}
+}
+
+func testKillLeftovers(t *testing.T, leaderLives bool) {
+	t.Helper()
 	l := &layout{data: t.TempDir(), uid: -1}
 	if _, err := l.mkdir(0o755, "run"); err != nil {
 		t.Fatal(err)
 	}
 	// A program with a child of its own, leading a group as under supervisord.
-	cmd := exec.Command("sh", "-c", "sleep 600 & wait")
+	cmd := exec.Command("sh", "-c", "sleep 600 & echo started; wait")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("started"))); err != nil {
 		t.Fatal(err)
 	}
 	gone := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(gone) }()
 	if err := writePid(l.path("run", "x.pid"), cmd.Process.Pid); err != nil {
 		t.Fatal(err)
+	}
+	if !leaderLives {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-gone
+		if !liveGroups()[cmd.Process.Pid] {
+			t.Fatal("the program's child ended with it, so there is nothing to test")
+		}
 	}
 	if err := l.killLeftovers(); err != nil {
 		t.Fatal(err)
