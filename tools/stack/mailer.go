@@ -25,16 +25,21 @@ func mailer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	conn, err := rabbit.Open(os.Getenv("RABBITMQ_URL"), rabbit.Options{Name: "mailer", Topology: topology, Log: log})
-	if err != nil {
-		return fmt.Errorf("RABBITMQ_URL: %w", err)
-	}
-	defer conn.Close()
 	m, err := newMailer(os.Getenv("SMTP_URL"), os.Getenv("MAIL_FROM"))
 	if err != nil {
 		return err
 	}
+	return m.run(ctx, os.Getenv("RABBITMQ_URL"), topology)
+}
+
+// run delivers until ctx ends.
+func (m *smtpMailer) run(ctx context.Context, url string, topology *rabbit.Topology) error {
+	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	conn, err := rabbit.Open(url, rabbit.Options{Name: "mailer", Topology: topology, Log: log})
+	if err != nil {
+		return fmt.Errorf("RABBITMQ_URL: %w", err)
+	}
+	defer conn.Close()
 	return conn.Consume(ctx, rabbit.Consumer{Queue: "notifications", Handler: rabbit.Each(m.handle)})
 }
 

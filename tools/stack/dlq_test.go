@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/jobpilot/jobpilot/pkg/rabbit"
+	"github.com/jobpilot/jobpilot/pkg/testkit"
+)
+
+// A message reaches the mail catcher; one that cannot be delivered waits in the
+// dead-letter queue, comes back when it is replayed and is gone when dropped.
+func TestMailerAndDeadLetters(t *testing.T) {
+	t.Parallel()
+	topology, err := readTopology(repo(t).source(topologyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := testkit.Rabbit(t)
+	m, err := newMailer(testkit.Env(t, "SMTP_URL"), "JobPilot <no-reply@jobpilot.localhost>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := rabbit.Open(url, rabbit.Options{Name: t.Name(), Topology: topology})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- m.run(ctx, url, topology) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+
+	send := func(n notification) string {
+		t.Helper()
+		data, err := json.Marshal(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		event := rabbit.Event{ID: uuid.New(), Source: "test", Type: "notification.message.send", Time: time.Now(), Data: data}
+		body, err := json.Marshal(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Publish(ctx, rabbit.Publication{Key: "notifications", ID: event.ID, Type: event.Type, Body: body})[0]; err != nil {
+			t.Fatal(err)
+		}
+		return event.ID.String()
+	}
+	dead := func(ids ...string) (found []string) {
+		t.Helper()
+		_, err := eachDead(ctx, conn, "notifications", ids, func(d rabbit.Dead) rabbit.Verdict {
+			found = append(found, d.ID.String())
+			return rabbit.Keep
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+
+	poison := send(notification{Kind: "auth.verify_email", DedupeKey: "1"}) // to nobody
+	address := uuid.NewString() + "@example.com"
+	send(notification{Kind: "auth.verify_email", Email: address, DedupeKey: "2", Data: map[string]string{"link": "https://localhost/x"}})
+	testkit.WaitMail(t, address, wording["auth.verify_email"].subject)
+
+	testkit.Eventually(t, "the message to nobody is dead", func() bool { return len(dead()) == 1 })
+	if err := judgeDead(ctx, conn, "notifications", []string{poison}, rabbit.Replay, "replayed"); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "the replayed message is dead again", func() bool { return len(dead()) == 1 })
+	if err := judgeDead(ctx, conn, "notifications", []string{uuid.NewString()}, rabbit.Drop, "dropped"); err == nil {
+		t.Error("dropping a message that is not there succeeded")
+	}
+	if err := judgeDead(ctx, conn, "notifications", []string{"all"}, rabbit.Drop, "dropped"); err != nil {
+		t.Fatal(err)
+	}
+	if found := dead(); len(found) != 0 {
+		t.Errorf("still dead: %v", found)
+	}
+}
