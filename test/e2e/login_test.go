@@ -21,7 +21,7 @@ const (
 	loginRoundsMax = 160
 	perAccount     = 15 // failures, fewer than those that delay an account
 	maxDifference  = 5 * time.Millisecond
-	measureFor     = 45 * time.Second // unless the medians are certain enough before
+	measureFor     = 45 * time.Second // then medians that are not quite certain will do
 )
 
 // refusal is a sign-in that is refused, and why.
@@ -63,7 +63,11 @@ func TestRefusedLoginsLookAlike(t *testing.T) {
 	order := testkit.Rand(t)
 	var first *harness.Answer
 	rounds, began := 0, time.Now()
-	for ; rounds < loginRoundsMax && (rounds < loginRoundsMin || uncertain(kinds) > maxDifference/4 && time.Since(began) < measureFor); rounds++ {
+	enough := func() bool {
+		noise := uncertain(kinds)
+		return rounds >= loginRoundsMin && (noise < maxDifference/4 || noise < maxDifference && time.Since(began) > measureFor)
+	}
+	for ; rounds < loginRoundsMax && !enough(); rounds++ {
 		for _, i := range order.Perm(len(kinds)) {
 			k := kinds[i]
 			client := k.fixed
