@@ -64,8 +64,11 @@ func TestRefusedLoginsLookAlike(t *testing.T) {
 	var first *harness.Answer
 	rounds, began := 0, time.Now()
 	enough := func() bool {
+		if rounds < loginRoundsMin {
+			return false
+		}
 		noise := uncertain(kinds)
-		return rounds >= loginRoundsMin && (noise < maxDifference/4 || noise < maxDifference && time.Since(began) > measureFor)
+		return noise < maxDifference/4 || noise < maxDifference && time.Since(began) > measureFor
 	}
 	for ; rounds < loginRoundsMax && !enough(); rounds++ {
 		for _, i := range order.Perm(len(kinds)) {
