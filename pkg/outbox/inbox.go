@@ -104,14 +104,3 @@ func (in *inbox) ready(ctx context.Context, err error) error {
 	}
 	return rabbit.NotReady(err)
 }
-
-// Prune forgets messages that were applied before the given time and returns
-// their number. Keep them longer than a message can take to be delivered or
-// replayed: one that is forgotten would be applied again.
-func Prune(ctx context.Context, db *pgxpool.Pool, before time.Time) (int64, error) {
-	tag, err := db.Exec(ctx, `DELETE FROM inbox WHERE applied_at < $1`, before)
-	if err != nil {
-		return 0, fmt.Errorf("outbox: prune inbox: %w", err)
-	}
-	return tag.RowsAffected(), nil
-}

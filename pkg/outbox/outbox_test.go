@@ -291,23 +291,6 @@ func TestBrokerAndDatabaseGoAwayAndNothingIsLost(t *testing.T) {
 	}
 }
 
-func TestPruneForgetsOldMessages(t *testing.T) {
-	t.Parallel()
-	db := testkit.Schema(t, outbox.Schema)
-	_, err := db.Exec(t.Context(), `INSERT INTO inbox (consumer, message_id, applied_at) VALUES
-		('a', gen_random_uuid(), now() - interval '31 days'), ('a', gen_random_uuid(), now())`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := outbox.Prune(t.Context(), db, time.Now().AddDate(0, 0, -30))
-	if err != nil || n != 1 {
-		t.Errorf("%d pruned, %v", n, err)
-	}
-	if n := number(t, db, `SELECT count(*) FROM inbox`); n != 1 {
-		t.Errorf("%d left", n)
-	}
-}
-
 func TestAppendFaults(t *testing.T) {
 	t.Parallel()
 	db := testkit.Schema(t, outbox.Schema)

@@ -1,11 +1,9 @@
 package testkit
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 )
@@ -51,31 +49,4 @@ func Seed(tb testing.TB) uint64 {
 func Rand(tb testing.TB) *rand.Rand {
 	tb.Helper()
 	return rand.New(rand.NewPCG(Seed(tb), 0)) //nolint:gosec // a test's choices, to be repeated
-}
-
-// Clock is a time that only the test moves. Its method Now is given to whatever
-// asks for the time.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// NewClock starts at now, to the microsecond, as Postgres keeps times.
-func NewClock(now time.Time) *Clock { return &Clock{now: now.UTC().Truncate(time.Microsecond)} }
-
-// Now is the clock's time.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Advance moves the clock on by d.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if d < 0 {
-		panic(fmt.Sprintf("testkit: a clock does not go back (%v)", d))
-	}
-	c.now = c.now.Add(d)
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jobpilot/jobpilot/pkg/testkit"
 )
@@ -89,40 +88,6 @@ func TestContractNoticesWhatItDoesNotSay(t *testing.T) {
 		if got := strings.Join(w.failures, "\n"); (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: failures %q, want %q", name, got, c.want)
 		}
-	}
-}
-
-func TestFakeFailsForWhatIsNotExpected(t *testing.T) {
-	t.Parallel()
-	w := &watched{TB: t}
-	fake := testkit.NewFake(w, map[string]http.HandlerFunc{
-		"POST /send": func(w http.ResponseWriter, r *http.Request) {
-			b, _ := io.ReadAll(r.Body)
-			_, _ = w.Write(append([]byte("got "), b...))
-		},
-	})
-	for _, path := range []string{"/send", "/other"} {
-		res, err := http.Post(fake.URL+path, "text/plain", strings.NewReader("hello"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-	}
-	if len(w.failures) != 1 || !strings.Contains(w.failures[0], "/other") {
-		t.Errorf("failures %q", w.failures)
-	}
-	if r := fake.Requests(); len(r) != 2 || string(r[0].Body) != "hello" || r[0].Path != "/send" {
-		t.Errorf("requests %+v", r)
-	}
-}
-
-func TestClock(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
-	clock := testkit.NewClock(at)
-	clock.Advance(time.Hour)
-	if got := clock.Now(); !got.Equal(at.Add(time.Hour)) {
-		t.Errorf("%v", got)
 	}
 }
 
