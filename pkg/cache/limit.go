@@ -49,7 +49,7 @@ local new = tat + cost
 if new - now > window + 0.5 then
 	return {0, math.ceil(tat - now), math.ceil(new - now - window)}
 end
-redis.call('SET', KEYS[1], string.format('%.0f', new), 'PX', math.ceil((new - now) / 1000))
+redis.call('SET', KEYS[1], string.format('%.0f', new), 'PX', math.max(1, math.ceil((new - now) / 1000)))
 return {math.floor((window - (new - now)) / cost + 0.001), math.ceil(new - now), 0}
 `)
 
