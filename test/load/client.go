@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -18,6 +21,7 @@ type client struct {
 	conn net.Conn
 	in   *bufio.Reader
 	out  []byte
+	body []byte
 }
 
 // newClients makes n clients, which connect with their first request, and which
@@ -67,19 +71,40 @@ func (c *client) call(method, path, token string, body []byte, want int) ([]byte
 	if _, err := c.conn.Write(b); err != nil {
 		return nil, err
 	}
-	resp, err := http.ReadResponse(c.in, nil)
-	if err != nil {
-		return nil, err
+	status, answer, err := c.read()
+	if err == nil && status != want {
+		err = fmt.Errorf("%s %s answered %d instead of %d: %s", method, path, status, want, answer)
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
+	return answer, err
+}
+
+// read reads an answer, of whose header only status and length matter here. The
+// body is good until the next call.
+func (c *client) read() (status int, body []byte, err error) {
+	length := -1
+	for first := true; ; first = false {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return 0, nil, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case first && len(line) > 12: // HTTP/1.1 200 OK
+			status, err = strconv.Atoi(string(line[9:12]))
+		case len(line) == 0 && length < 0:
+			return 0, nil, fmt.Errorf("an answer %d without Content-Length", status)
+		case len(line) == 0:
+			c.body = slices.Grow(c.body[:0], length)[:length]
+			_, err = io.ReadFull(c.in, c.body)
+			return status, c.body, err
+		case len(name) == len("Content-Length") && bytes.EqualFold(name, []byte("Content-Length")):
+			length, err = strconv.Atoi(string(bytes.TrimSpace(value)))
+		}
+		if err != nil {
+			return 0, nil, err
+		}
 	}
-	if resp.StatusCode != want {
-		return nil, fmt.Errorf("%s %s answered %s instead of %d: %s", method, path, resp.Status, want, answer)
-	}
-	return answer, nil
 }
 
 // post is call with a body to encode and an answer to decode; out may be nil.

@@ -18,7 +18,10 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/pg"
 )
 
-const readClients = 16
+// readClients are enough to keep both sides at their limit.
+const readClients = 128
+
+const readAccounts = 16
 
 // reads compares an authenticated read, which verifies a token, asks Redis for
 // revocations, counts against a limit, decrypts, measures and logs, with a bare
@@ -44,12 +47,12 @@ func (b *bench) reads(ctx context.Context) (err error) {
 	defer closeAll()
 	others, closeOthers := newClients(bare.addr, readClients)
 	defer closeOthers()
-	accounts, remove, err := b.register(ctx, clients[0], readClients)
+	accounts, remove, err := b.register(ctx, clients[0], readAccounts)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	access, paths := make([]string, readClients), make([]string, readClients)
+	access, paths := make([]string, readAccounts), make([]string, readAccounts)
 	for i, a := range accounts {
 		t, err := clients[0].login(a)
 		if err != nil {
@@ -67,13 +70,13 @@ func (b *bench) reads(ctx context.Context) (err error) {
 	}
 	service := func(ctx context.Context, _ int) (float64, error) {
 		return rate(ctx, b.round, readClients, func(_ context.Context, i int) error {
-			_, err := clients[i].call("GET", prefix+"/me", access[i], nil, 200)
+			_, err := clients[i].call("GET", prefix+"/me", access[i%readAccounts], nil, 200)
 			return err
 		})
 	}
 	reference := func(ctx context.Context, _ int) (float64, error) {
 		return rate(ctx, b.round, readClients, func(_ context.Context, i int) error {
-			_, err := others[i].call("GET", paths[i], "", nil, 200)
+			_, err := others[i].call("GET", paths[i%readAccounts], "", nil, 200)
 			return err
 		})
 	}
@@ -106,7 +109,7 @@ type user struct {
 func serveBare(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
-	pool, err := pg.Open(ctx, os.Getenv("DATABASE_URL"), pg.Options{MaxConns: readClients})
+	pool, err := pg.Open(ctx, os.Getenv("DATABASE_URL"), pg.Options{MaxConns: 16})
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (b *bench) startService(ctx context.Context) (*process, error) {
 		env = append(env, name+"="+value)
 	}
 	for _, class := range []string{"READ", "WRITE", "SEARCH", "LOGIN"} {
-		env = append(env, "LIMIT_"+class+"=1000000000")
+		env = append(env, "LIMIT_"+class+"=6000000")
 	}
 	return start(ctx, exec.Command(b.bin, "serve"), append(env, "ADMIN_ADDR="+admin), "http://"+admin+"/readyz")
 }
