@@ -18,10 +18,10 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/pg"
 )
 
-// readClients are enough to keep both sides at their limit.
-const readClients = 128
-
-const readAccounts = 16
+const (
+	readClients  = 128 // keep both sides at their limit: each gathers work when it has much
+	readAccounts = 16
+)
 
 // reads compares an authenticated read, which verifies a token, asks Redis for
 // revocations, counts against a limit, decrypts, measures and logs, with a bare
