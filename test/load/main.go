@@ -101,6 +101,7 @@ func run(ctx context.Context, args []string) error {
 		began := time.Now()
 		fmt.Fprintf(os.Stderr, "measuring %s … ", p.name)
 		if err := p.run(ctx); err != nil {
+			b.print() // what there is of it
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		fmt.Fprintf(os.Stderr, "%.0f s\n", time.Since(began).Seconds())
