@@ -33,7 +33,7 @@ func (u *User) Passkey(t testing.TB) *Passkey {
 	p := &Passkey{
 		party:         virtualwebauthn.RelyingParty{Name: "JobPilot", ID: public.Hostname(), Origin: public.String()},
 		authenticator: virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{BackupEligible: true, BackupState: true}),
-		credential:    virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
+		credential:    newCredential(),
 	}
 	var c Ceremony
 	u.Do(t, Call{Op: "startPasskeyRegistration"}).Want(t, 200).JSON(t, &c)
@@ -50,6 +50,17 @@ func (u *User) Passkey(t testing.TB) *Passkey {
 	}}).Want(t, 201).JSON(t, &made)
 	p.ID = made.ID
 	return p
+}
+
+// newCredential draws keys until one has no coordinate with a leading zero byte,
+// which the virtual authenticator leaves out and RFC 9053, section 7.1.1, does not.
+func newCredential() virtualwebauthn.Credential {
+	for {
+		c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		if len(c.Key.AttestationData()) == 77 {
+			return c
+		}
+	}
 }
 
 // Assertion answers a sign-in or step-up ceremony begun by anyone.
