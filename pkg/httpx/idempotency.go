@@ -64,16 +64,6 @@ func NewIdempotency(pool *pgxpool.Pool, keys *seal.Keys) *Idempotency {
 	return &Idempotency{pool, keys}
 }
 
-// Purge deletes what is older than 24 hours, and returns how many rows. Run it
-// now and then.
-func (i *Idempotency) Purge(ctx context.Context) (int64, error) {
-	tag, err := i.pool.Exec(ctx, `DELETE FROM idempotency_keys WHERE expires_at < now()`)
-	if err != nil {
-		return 0, fmt.Errorf("httpx: purge idempotency keys: %w", err)
-	}
-	return tag.RowsAffected(), nil
-}
-
 // stored is an answer as it is kept.
 type stored struct {
 	Header http.Header

@@ -19,7 +19,6 @@ import (
 
 	"github.com/jobpilot/jobpilot/pkg/config"
 	"github.com/jobpilot/jobpilot/pkg/errs"
-	"github.com/jobpilot/jobpilot/pkg/obs"
 	"github.com/jobpilot/jobpilot/services/auth/internal/auth"
 )
 
@@ -59,15 +58,11 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout io.Writ
 			return nil, nil, err
 		}
 		cfg.Service, cfg.Version, cfg.LogLevel = "auth", version, max(cfg.LogLevel, slog.LevelWarn)
-		o, err := obs.Start(ctx, cfg.Config)
+		s, err := open(ctx, cfg)
 		if err != nil {
 			return nil, nil, err
 		}
-		d, err := open(ctx, cfg, o)
-		if err != nil {
-			return nil, nil, err
-		}
-		return d.service, func() { _ = d.redis.Close(); d.pool.Close() }, nil
+		return s.auth, s.Close, nil
 	})
 }
 

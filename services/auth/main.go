@@ -2,27 +2,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"net/http"
 	"os"
 	"runtime"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/go-redis/v9"
-
 	"github.com/jobpilot/jobpilot/pkg/app"
 	"github.com/jobpilot/jobpilot/pkg/authn"
-	"github.com/jobpilot/jobpilot/pkg/cache"
 	"github.com/jobpilot/jobpilot/pkg/config"
-	"github.com/jobpilot/jobpilot/pkg/httpx"
-	"github.com/jobpilot/jobpilot/pkg/obs"
-	"github.com/jobpilot/jobpilot/pkg/outbox"
-	"github.com/jobpilot/jobpilot/pkg/pg"
-	"github.com/jobpilot/jobpilot/pkg/rabbit"
 	"github.com/jobpilot/jobpilot/pkg/seal"
 	"github.com/jobpilot/jobpilot/services/auth/internal/api"
 	"github.com/jobpilot/jobpilot/services/auth/internal/auth"
@@ -52,65 +43,46 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	cfg.Service, cfg.Version = "auth", version
-	o, err := obs.Start(ctx, cfg.Config)
+	s, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	o.Log.Info("configuration", "config", config.Dump(cfg))
-
-	d, err := open(ctx, cfg, o)
+	s.Log.Info("configuration", "config", config.Dump(cfg))
+	if _, err := s.Connect(topology); err != nil {
+		return err
+	}
+	s.Auth = authn.New(authn.NewVerifier(cfg.TokenIssuer, s.auth.Signer, nil), s.auth.Revocations, s.auth.Introspect)
+	server := &api.Server{Auth: s.auth, Cursors: s.Cursors, PublicURL: cfg.PublicURL}
+	handler, err := s.Handler(app.API{Spec: api.Spec, Access: api.Access, Routes: server.Routes})
 	if err != nil {
 		return err
 	}
-	topo, err := rabbit.ParseTopology(topology)
+	maintenance, err := auth.NewMaintenance(s.auth, time.Duration(cfg.UnverifiedDays)*24*time.Hour)
 	if err != nil {
 		return err
 	}
-	broker, err := rabbit.Open(cfg.RabbitURL.Reveal(), rabbit.Options{Name: "auth", Topology: topo, Metrics: o.Registry, Log: o.Log})
-	if err != nil {
-		return err
-	}
-	relay, err := outbox.NewRelay(d.pool, broker, outbox.RelayOptions{Metrics: o.Registry, Log: o.Log})
-	if err != nil {
-		return err
-	}
-	idempotency := httpx.NewIdempotency(d.pool, d.keys)
-	maintenance := auth.NewMaintenance(d.service, auth.MaintenanceOptions{
-		UnverifiedAge: time.Duration(cfg.UnverifiedDays) * 24 * time.Hour, Purge: idempotency.Purge,
-	})
-	handler, err := handler(cfg, o, d, idempotency)
-	if err != nil {
-		return err
-	}
-	return app.Run(ctx, app.Options{
-		Obs: o, Addr: cfg.HTTPAddr, AdminAddr: cfg.AdminAddr, Handler: handler, Drain: cfg.Drain,
-		// Redis and RabbitMQ are not in here: without them the service goes on.
-		Ready: map[string]func(context.Context) error{"postgres": d.pool.Ping},
-		Workers: map[string]func(context.Context) error{
-			"outbox relay": relay.Run,
-			"revocations":  func(ctx context.Context) error { return d.service.Revocations.Keep(ctx, d.service.LoadRevocations) },
-			"signing keys": d.service.Signer.Keep,
-			"key use":      d.service.KeepKeyUse,
-			"maintenance":  maintenance.Run,
-		},
-		Close: []func(){func() { _ = broker.Close() }, func() { _ = d.redis.Close() }, d.pool.Close},
-	})
+	// Redis and RabbitMQ do not decide readiness: without them the service goes on.
+	return s.Run(ctx, handler, map[string]func(context.Context) error{
+		"revocations":  func(ctx context.Context) error { return s.auth.Revocations.Keep(ctx, s.auth.LoadRevocations) },
+		"signing keys": s.auth.Signer.Keep,
+		"key use":      s.auth.KeepKeyUse,
+		"maintenance":  maintenance.Run,
+	}, nil)
 }
 
-// deps are what the domain works with, for the service and for the commands.
-type deps struct {
-	service *auth.Service
-	pool    *pgxpool.Pool
-	redis   redis.UniversalClient
-	keys    *seal.Keys
+// service is the domain and what it stands on, for `auth serve` and the commands.
+type service struct {
+	*app.Service
+	auth *auth.Service
 }
 
 // open prepares the domain. Only Postgres has to be there.
-func open(ctx context.Context, cfg Config, o *obs.Obs) (*deps, error) {
-	keys, err := seal.ParseKeys(cfg.SealKeys.Reveal())
+func open(ctx context.Context, cfg Config) (*service, error) {
+	base, err := app.Open(ctx, cfg.Config)
 	if err != nil {
-		return nil, fmt.Errorf("SEAL_KEYS: %w", err)
+		return nil, err
 	}
+	s := &service{Service: base}
 	lookup, err := seal.NewLookup(cfg.LookupKey.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("LOOKUP_KEY: %w", err)
@@ -119,11 +91,7 @@ func open(ctx context.Context, cfg Config, o *obs.Obs) (*deps, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PASSWORD_PEPPER: want base64: %w", err)
 	}
-	parallel := cfg.HashingParallel
-	if parallel == 0 {
-		parallel = runtime.GOMAXPROCS(0)
-	}
-	hasher, err := auth.NewHasher(pepper, parallel)
+	hasher, err := auth.NewHasher(pepper, cmp.Or(cfg.HashingParallel, runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, err
 	}
@@ -131,15 +99,6 @@ func open(ctx context.Context, cfg Config, o *obs.Obs) (*deps, error) {
 	if err != nil {
 		return nil, fmt.Errorf("BREACHED_PASSWORDS_FILE: %w", err)
 	}
-	pool, err := pg.Open(ctx, cfg.DatabaseURL.Reveal(), pg.Options{MaxConns: cfg.DatabaseConns, Metrics: o.Registry})
-	if err != nil {
-		return nil, err
-	}
-	client, err := cache.Open(cfg.RedisURL.Reveal(), o.Registry)
-	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL: %w", err)
-	}
-	d := &deps{pool: pool, redis: client, keys: keys}
 	webauthn, err := auth.NewWebauthn(cfg.PublicURL, cfg.AllowedOrigins)
 	if err != nil {
 		return nil, fmt.Errorf("PUBLIC_URL: %w", err)
@@ -154,41 +113,14 @@ func open(ctx context.Context, cfg Config, o *obs.Obs) (*deps, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer, err := auth.NewSigner(ctx, pool, keys, cfg.TokenIssuer, time.Now)
+	signer, err := auth.NewSigner(ctx, s.Pool, s.Keys, cfg.TokenIssuer, time.Now)
 	if err != nil {
 		return nil, err
 	}
-	revocations := authn.NewRevocations(d.redis, func(ctx context.Context, p authn.Principal) error { return d.service.CheckRevoked(ctx, p) })
-	d.service = auth.New(auth.Deps{
-		Pool: pool, Keys: keys, Lookup: lookup, Hasher: hasher, Policy: policy, Signer: signer, Revocations: revocations,
-		Webauthn: webauthn, Oauth: providers, PublicURL: cfg.PublicURL, Log: o.Log,
+	revocations := authn.NewRevocations(s.Redis, func(ctx context.Context, p authn.Principal) error { return s.auth.CheckRevoked(ctx, p) })
+	s.auth = auth.New(auth.Deps{
+		Pool: s.Pool, Keys: s.Keys, Lookup: lookup, Hasher: hasher, Policy: policy, Signer: signer, Revocations: revocations,
+		Webauthn: webauthn, Oauth: providers, PublicURL: cfg.PublicURL, Log: s.Log,
 	})
-	return d, nil
-}
-
-// handler is the HTTP edge over the domain.
-func handler(cfg Config, o *obs.Obs, d *deps, idempotency *httpx.Idempotency) (http.Handler, error) {
-	cursorKey, err := base64.StdEncoding.DecodeString(cfg.CursorKey.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("CURSOR_KEY: want base64: %w", err)
-	}
-	cursors, err := httpx.NewCursors(cursorKey)
-	if err != nil {
-		return nil, fmt.Errorf("CURSOR_KEY: %w", err)
-	}
-	limiter, err := cache.NewLimiter(d.redis, "auth", o.Registry)
-	if err != nil {
-		return nil, err
-	}
-	server := &api.Server{Auth: d.service, Cursors: cursors, PublicURL: cfg.PublicURL}
-	perMinute := func(n int) httpx.Limit { return httpx.Limit{Requests: n, Window: time.Minute} }
-	return httpx.New(httpx.Options{
-		Obs: o, Spec: api.Spec, Access: api.Access, Routes: server.Routes,
-		Auth:    authn.New(authn.NewVerifier(cfg.TokenIssuer, d.service.Signer, nil), d.service.Revocations, d.service.Introspect),
-		Limiter: limiter,
-		Limits: map[string]httpx.Limit{
-			"read": perMinute(cfg.LimitRead), "write": perMinute(cfg.LimitWrite), "search": perMinute(cfg.LimitSearch), "login": perMinute(cfg.LimitLogin),
-		},
-		Idempotency: idempotency, TrustedProxies: cfg.TrustedProxies,
-	})
+	return s, nil
 }
