@@ -27,9 +27,12 @@ func repo(t *testing.T) *layout {
 	return &layout{root: root, data: t.TempDir(), uid: -1}
 }
 
-// configVars are the variables of the struct Config in a Go file, and those of
-// embedded obs.Config: name to whether it must be set.
-func configVars(t *testing.T, l *layout, file string) map[string]bool {
+// embedded are the files of the structs of pkg/ that a Config may embed.
+var embedded = map[string]string{"obs": "pkg/obs/obs.go", "app": "pkg/app/service.go"}
+
+// configVars are the variables of a struct in a Go file, and those of the structs
+// that it embeds: name to whether it must be set.
+func configVars(t *testing.T, l *layout, file, name string) map[string]bool {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
@@ -38,12 +41,12 @@ func configVars(t *testing.T, l *layout, file string) map[string]bool {
 	vars := map[string]bool{}
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
-		if !ok || spec.Name.Name != "Config" {
+		if !ok || spec.Name.Name != name {
 			return true
 		}
 		for _, f := range spec.Type.(*ast.StructType).Fields.List {
-			if len(f.Names) == 0 {
-				maps.Copy(vars, configVars(t, l, l.source("pkg/obs/obs.go")))
+			if x, ok := f.Type.(*ast.SelectorExpr); ok && len(f.Names) == 0 {
+				maps.Copy(vars, configVars(t, l, l.source(embedded[x.X.(*ast.Ident).Name]), x.Sel.Name))
 			}
 			if f.Tag == nil {
 				continue
@@ -100,7 +103,7 @@ func TestComposeConfiguresEveryService(t *testing.T) {
 		if !slices.Contains(prepared, name) {
 			t.Errorf("SERVICES of prepare in docker-compose.yml lacks %s", name)
 		}
-		known := configVars(t, l, l.source("services", name, "config.go"))
+		known := configVars(t, l, l.source("services", name, "config.go"), "Config")
 		for v, required := range known {
 			if required && s.Environment[v] == "" {
 				t.Errorf("docker-compose.yml does not set %s of %s", v, name)
@@ -171,7 +174,7 @@ func TestInstanceEnvironmentIsComplete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for v, required := range configVars(t, l, l.source("services", name, "config.go")) {
+			for v, required := range configVars(t, l, l.source("services", name, "config.go"), "Config") {
 				if required && env[v] == "" && own[v] == "" {
 					t.Errorf("instance %s does not set %s of %s; add it to tools/stack/instance.go", in.name, v, name)
 				}
