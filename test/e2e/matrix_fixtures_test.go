@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -82,8 +83,19 @@ func link(t *testing.T, _ *people, owner *harness.User) map[string]string {
 
 var codeChallenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
-// fixtures has every operation of every contract.
-var fixtures = map[string]fixture{
+// fixtures has every operation of every contract; each service has its own in
+// matrix_<service>_test.go, these are auth's.
+var fixtures = merge(authFixtures)
+
+func merge(services ...map[string]fixture) map[string]fixture {
+	all := map[string]fixture{}
+	for _, s := range services {
+		maps.Copy(all, s)
+	}
+	return all
+}
+
+var authFixtures = map[string]fixture{
 	"register": {status: 201, body: func(*testing.T, *harness.User) any {
 		return fieldsOf("email", harness.NewEmail(), "password", harness.Password)
 	}},
