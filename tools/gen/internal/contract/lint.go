@@ -35,11 +35,13 @@ func Lint(all []*Contract) []FaultError {
 				l.fault(o.Pointer+"/operationId", "operationId %q is also %s %s; ids are unique across all services", o.ID, other.Method, other.Path)
 			}
 			owner[o.ID] = o
-			route := o.Method + " " + o.Path
-			if routes[route] != "" {
-				l.fault(o.Pointer, "%s is also in the contract of %s", route, routes[route])
+			// Each service has internal paths of its own: their callers name it. The gateway's are one space.
+			if route := o.Method + " " + o.Path; !o.Internal {
+				if routes[route] != "" {
+					l.fault(o.Pointer, "%s is also in the contract of %s", route, routes[route])
+				}
+				routes[route] = c.Service
 			}
-			routes[route] = c.Service
 			l.operation(o)
 		}
 		for name, s := range c.Doc.Components.Schemas {
