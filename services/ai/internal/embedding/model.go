@@ -50,8 +50,8 @@ func (v *Vector) Dot(w *Vector) float32 {
 // IsZero tells that the text had no known token; its cosine with everything is 0.
 func (v *Vector) IsZero() bool { return *v == Vector{} }
 
-// normalize scales v to length 1; zero stays zero.
-func (v *Vector) normalize() {
+// Normalize scales v to length 1; zero stays zero.
+func (v *Vector) Normalize() {
 	if norm := math.Sqrt(float64(v.Dot(v))); norm > 0 {
 		for i := range v {
 			v[i] = float32(float64(v[i]) / norm)
@@ -108,6 +108,6 @@ func (m *Model) Embed(text string) Vector {
 			v[i] += scale * float32(int8(row[i]))
 		}
 	}
-	v.normalize()
+	v.Normalize()
 	return v
 }
