@@ -1,7 +1,12 @@
-// Command data builds the tables that services embed from published packages:
+// Command data builds the tables that services embed or that the database holds,
+// from published packages:
 //
 //	go run ./tools/data passwords   common passwords and words, for the password policy of auth
 //	go run ./tools/data countries   the country each block of addresses is registered in
+//	go run ./tools/data reference ESCO
+//	                                the rows of schema "common", in migrations/common/data: countries, currencies,
+//	                                languages, places, and skills and occupations from the folder ESCO, which
+//	                                holds what tools/data/esco describes
 //
 // Packages are pinned by version and digest and fetched with npm and pip, so a
 // run is repeatable to the byte. To update a table, change the pins below, run
@@ -44,8 +49,10 @@ func run(args []string) error {
 		name, build = "words.bin", passwords
 	case len(args) == 1 && args[0] == "countries":
 		name, build = "countries.bin", countries
+	case len(args) == 2 && args[0] == "reference":
+		return reference(args[1])
 	default:
-		return fmt.Errorf("usage: go run ./tools/data passwords|countries")
+		return fmt.Errorf("usage: go run ./tools/data passwords|countries|reference ESCO")
 	}
 	if _, err := os.Stat(tables); err != nil {
 		return fmt.Errorf("run this in the root of the checkout: %w", err)

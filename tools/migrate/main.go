@@ -10,6 +10,9 @@
 // the session, lets only one migrate work at a time, and PgBouncer in
 // transaction mode has no sessions.
 //
+// Schema "common" also gets its rows, from the files in its folder data (see
+// load.go), as often as these change.
+//
 // A service's schema gets the tables of its job queue too, River's, which has
 // migrations of its own (pkg/pg/migrate); down-one leaves them alone.
 //

@@ -115,6 +115,11 @@ func (m *migrator) up(ctx context.Context, service string) error {
 				fmt.Printf("%s: applied %s in %d ms\n", service, filepath.Base(r.Source.Path), r.Duration.Milliseconds())
 			}
 		}
+		if p != nil && service == shared {
+			if err := m.load(ctx, db); err != nil {
+				return err
+			}
+		}
 		if p != nil && service != shared {
 			applied, err := migrate.River(ctx, m.config.ConnString(), schemaName(service))
 			if err != nil {
