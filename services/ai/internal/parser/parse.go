@@ -1,0 +1,606 @@
+package parser
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jobpilot/jobpilot/services/ai/internal/document"
+)
+
+// Lexicon finds the names of skills in running text, as the text spells them.
+type Lexicon func(text string) []string
+
+// parse is a document while it is parsed.
+type parse struct {
+	doc     *document.Document
+	resume  Resume
+	sources map[string]Source
+}
+
+// Parse reads a resume. lexicon may be nil; with it, skills that only the
+// descriptions name are found too, less surely than those of a skills section.
+// It ends early, with the context's error, when the context does.
+func Parse(ctx context.Context, doc *document.Document, lexicon Lexicon) (*Result, error) {
+	p := &parse{doc: doc, sources: map[string]Source{}}
+	var warnings []Warning
+	for _, w := range doc.Warnings {
+		warnings = append(warnings, Warning{Code: w.Code, Page: w.Page, Message: w.Message})
+	}
+	rows := rowsOf(doc)
+	name := p.name(rows)
+	sections := sectionsOf(rows, name)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("parsing a resume: %w", err)
+	}
+	p.location(sections)
+	p.contacts(sections)
+	p.about(sections, rows, name)
+	for _, s := range sections {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("parsing a resume: %w", err)
+		}
+		switch s.kind {
+		case work:
+			p.work(s.rows)
+		case education:
+			p.education(s.rows)
+		case volunteer:
+			p.volunteer(s.rows)
+		case projects:
+			p.projects(s.rows)
+		case awards:
+			p.awards(s.rows)
+		case certificates:
+			p.certificates(s.rows)
+		case publications:
+			p.publications(s.rows)
+		case skills:
+			p.skills(s.rows)
+		case languages:
+			p.languages(s.rows)
+		case interests:
+			p.interests(s.rows)
+		case references:
+			p.references(s.rows)
+		case header, contact, summary, other:
+		}
+	}
+	p.mentioned(sections, lexicon)
+	for _, missing := range []struct {
+		absent bool
+		code   string
+		text   string
+	}{
+		{p.resume.Basics.Name == "", "no_name", "No name was found."},
+		{p.resume.Basics.Email == "" && p.resume.Basics.Phone == "", "no_contact", "Neither an e-mail address nor a telephone number was found."},
+		{len(p.resume.Work) == 0, "no_work", "No jobs were found."},
+		{len(p.resume.Education) == 0, "no_education", "No schools were found."},
+	} {
+		if missing.absent {
+			warnings = append(warnings, Warning{Code: missing.code, Message: missing.text})
+		}
+	}
+	return &Result{Resume: p.resume, Sources: p.sources, Warnings: warnings}, nil
+}
+
+// pointer makes a JSON Pointer (RFC 6901) of names and indices without signs.
+func pointer(parts ...any) string {
+	var b strings.Builder
+	for _, part := range parts {
+		fmt.Fprintf(&b, "/%v", part)
+	}
+	return b.String()
+}
+
+// from notes where a value was read. What tesseract read is less sure.
+func (p *parse) from(pointer string, r row, text string, confidence float64) {
+	for i := range p.doc.Pages {
+		if p.doc.Pages[i].Number == r.page && p.doc.Pages[i].OCR {
+			confidence *= .85
+		}
+	}
+	if text == "" {
+		text = r.text
+	}
+	if utf8.RuneCountInString(text) > 300 {
+		text = string([]rune(text)[:300])
+	}
+	p.sources[pointer] = Source{Page: r.page, Line: r.line, Text: text, Confidence: max(0, min(1, confidence))}
+}
+
+// nameLabel is what may stand before a name.
+var nameLabel = regexp.MustCompile(`(?i)^(?:(?:full |first |last )?name|nom|nombre|nome|naam|vor- und nachname|curriculum vitae|cv|resume|lebenslauf)\s*:?\s*(?:of|von|de)?\s*$`)
+
+// name finds the person's name and returns the row it stands in, or -1: the cell
+// that reads like a name, is large, stands early and agrees with the e-mail
+// address, and is no heading.
+func (p *parse) name(rows []row) int {
+	local := ""
+	for i := range rows {
+		if m, ok := p.email(rows, i); ok {
+			local, _, _ = strings.Cut(m, "@")
+			break
+		}
+	}
+	if local == "" {
+		for i := range rows {
+			for _, s := range rows[i].spans {
+				if u, ok := normalURL(s.URL); ok {
+					if _, user := networkOf(u); user != "" {
+						local += " " + user
+					}
+				}
+			}
+		}
+	}
+	local = plain(strings.Map(func(c rune) rune {
+		if unicode.IsDigit(c) {
+			return ' '
+		}
+		return c
+	}, local))
+	biggest := 0.0
+	for _, r := range rows {
+		for _, s := range r.spans {
+			if utf8.RuneCountInString(s.Text) > 3 {
+				biggest = max(biggest, s.Size)
+			}
+		}
+	}
+	body := bodyLook(rows)
+	best, bestScore, bestRow, bestText := "", 1.0, -1, ""
+	for i := range rows {
+		r := &rows[i]
+		if r.page > rows[0].page || i > 60 || r.isLong() || r.bullet {
+			continue
+		}
+		labelled := false
+		at := 0
+		for c, cell := range r.cells() {
+			size, bold := r.look.size, r.look.bold
+			for at < len(r.spans) && c > 0 && !r.spans[at].Tab {
+				at++
+			}
+			if at < len(r.spans) {
+				size, bold = r.spans[at].Size, r.spans[at].Bold
+			}
+			at++
+			texts := []string{cell}
+			// The name's own span, where other text shares the cell with it.
+			for k := range r.spans {
+				if r.spans[k].Size > body.size*1.15 {
+					texts = append(texts, strings.TrimSpace(r.spans[k].Text))
+				}
+			}
+			for _, sep := range []string{"|", "–", " - ", ","} {
+				if head, _, ok := strings.Cut(cell, sep); ok {
+					texts = append(texts, head)
+				}
+			}
+			for n, text := range texts {
+				text = strings.Trim(strings.TrimSpace(text), ".,;:|")
+				if label, rest, ok := strings.Cut(text, ":"); ok && nameLabel.MatchString(label) {
+					labelled, text = true, strings.TrimSpace(rest)
+				}
+				if nameLabel.MatchString(text) {
+					labelled = true
+					continue
+				}
+				if !nameLike(text) {
+					continue
+				}
+				p1 := plain(text)
+				fields := strings.Fields(p1)
+				score := 0.0
+				if n > 0 && n <= len(r.spans) {
+					for k := range r.spans {
+						if strings.TrimSpace(r.spans[k].Text) == text {
+							size, bold = r.spans[k].Size, r.spans[k].Bold
+						}
+					}
+				}
+				if biggest > 0 && size >= biggest*.98 && size > body.size*1.15 {
+					score += 1.6
+				} else if size > body.size*1.15 {
+					score += .8
+				} else if size > body.size*1.02 || bold && !body.bold || isCaps(text) && !body.caps {
+					score += .3
+				}
+				if i < 3 {
+					score += .6 - .1*float64(i)
+				}
+				if r.heading == 2 {
+					score += .5
+				}
+				agrees := 0
+				for _, f := range fields {
+					if len(f) >= 3 && strings.Contains(strings.ReplaceAll(local, " ", ""), f) {
+						agrees++
+					}
+				}
+				score += 1.0 * float64(min(agrees, 2))
+				if labelled && c > 0 || labelled && len(r.cells()) == 1 {
+					score += 1.2
+				}
+				if len(fields) == 1 {
+					score -= .8
+				}
+				if len(fields) > 4 {
+					score -= .5
+				}
+				if k, sure := headingKind(text); sure > 0 && agrees == 0 {
+					_ = k
+					score -= 1.5 * sure
+				}
+				if titleScore(text) > 0 && agrees == 0 {
+					score -= 1.2
+				}
+				if isPlace(text) || companyScore(text) > 0 && agrees == 0 || schoolScore(text) > 0 || tongues()[p1] {
+					score -= 1
+				}
+				score -= .012 * float64(i)
+				if score > bestScore {
+					best, bestScore, bestRow, bestText = text, score, i, text
+				}
+			}
+		}
+	}
+	if best == "" {
+		return -1
+	}
+	p.resume.Basics.Name = best
+	p.from("/basics/name", rows[bestRow], bestText, .55+.12*min(bestScore, 3.5))
+	return bestRow
+}
+
+// about finds the headline and the summary.
+func (p *parse) about(sections []section, rows []row, name int) {
+	b := &p.resume.Basics
+	if name >= 0 {
+		p.label(sections, rows, name)
+	}
+	for _, s := range sections {
+		if s.kind != summary || b.Summary != "" {
+			continue
+		}
+		var parts []string
+		for _, r := range s.rows {
+			if p.isContact(r.text) {
+				continue
+			}
+			parts = append(parts, strings.ReplaceAll(r.text, "\t", " "))
+		}
+		if len(parts) > 0 {
+			b.Summary = strings.Join(parts, " ")
+			p.from("/basics/summary", s.rows[0], b.Summary, .9)
+		}
+	}
+	if b.Summary != "" {
+		return
+	}
+	for _, r := range sections[0].rows {
+		if r.isLong() && !p.isContact(r.text) && len(strings.Fields(r.text)) > 10 {
+			b.Summary = r.text
+			p.from("/basics/summary", r, r.text, .6)
+			return
+		}
+	}
+}
+
+// label finds the headline: a short line by the name that reads like a title or
+// is set apart.
+func (p *parse) label(sections []section, rows []row, name int) {
+	heads := sections[0].rows
+	best, bestScore := row{}, .55
+	text := ""
+	for _, r := range heads {
+		distance := r.line - rows[name].line
+		if r.page != rows[name].page || r.isLong() {
+			continue
+		}
+		for _, cell := range strings.FieldsFunc(r.text, func(c rune) bool { return c == '\t' }) {
+			cell = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(cell), p.resume.Basics.Name))
+			cell = strings.Trim(cell, " |,–-")
+			if cell == "" || plain(cell) == plain(p.resume.Basics.Name) || p.isContact(cell) || isPlace(cell) || isAddress(cell) || strings.ContainsAny(cell, "@") || len(strings.Fields(cell)) > 12 || nameLabel.MatchString(cell) {
+				continue
+			}
+			score := titleScore(cell)*.8 - .04*float64(max(distance, -distance))
+			if distance == 1 {
+				score += .3
+			}
+			if score > bestScore {
+				best, bestScore, text = r, score, cell
+			}
+		}
+	}
+	if text != "" {
+		p.resume.Basics.Label = text
+		p.from("/basics/label", best, text, .5+.4*min(1, bestScore))
+	}
+}
+
+// describe divides what is said about an entry into prose and list items. Where
+// the marks of the list are lost, several rows are a list.
+func describe(body []row) (prose string, items []string) {
+	marked := slices.ContainsFunc(body, func(r row) bool { return r.bullet })
+	var paragraphs []string
+	for i, r := range body {
+		text := strings.TrimSpace(strings.ReplaceAll(r.text, "\t", " "))
+		switch {
+		case r.bullet, !marked && len(body) > 1 && i > 0:
+			items = append(items, text)
+		case marked && len(items) > 0 && i > 0 && body[i-1].bullet && r.x > body[i-1].x+1:
+			items[len(items)-1] += " " + text
+		default:
+			paragraphs = append(paragraphs, text)
+		}
+	}
+	return strings.Join(paragraphs, " "), items
+}
+
+// datesOf notes an entry's dates under a pointer. A single date of something
+// that lasts is its beginning or its end, as the kind of section has it.
+func (p *parse) datesOf(e *named, at string, singleEnds bool) (start, end string) {
+	if !e.dated {
+		return "", ""
+	}
+	start, end = e.dates.start, e.dates.end
+	if !e.dates.isRange && !singleEnds {
+		start, end = end, ""
+	}
+	text := e.date.text[e.dates.from:e.dates.to]
+	if start != "" {
+		p.from(at+"/startDate", e.date, text, .95)
+	}
+	if end != "" || e.dates.present {
+		p.from(at+"/endDate", e.date, text, .95)
+	}
+	return start, end
+}
+
+// url refuses what is no address on the web.
+func webURL(s string) string {
+	if _, ok := normalURL(s); ok {
+		return strings.TrimSpace(s)
+	}
+	return ""
+}
+
+func (p *parse) work(rows []row) {
+	for _, e := range workRoles.assign(entriesOf(rows)) {
+		if !e.dated && (e.institution.text == "" || e.position.text == "") {
+			continue // a stray line
+		}
+		at := pointer("work", len(p.resume.Work))
+		w := Work{Name: e.institution.text, Position: e.position.text, Location: e.place, URL: webURL(e.url)}
+		w.StartDate, w.EndDate = p.datesOf(&e, at, false)
+		w.Summary, w.Highlights = describe(e.body)
+		p.note(at+"/name", e.institution, e.sure)
+		p.note(at+"/position", e.position, e.sure)
+		p.resume.Work = append(p.resume.Work, w)
+	}
+}
+
+// note notes the source of a part.
+func (p *parse) note(at string, from piece, sure float64) {
+	if from.text != "" {
+		p.from(at, from.row, from.text, sure)
+	}
+}
+
+func (p *parse) volunteer(rows []row) {
+	for _, e := range workRoles.assign(entriesOf(rows)) {
+		if e.institution.text == "" && e.position.text == "" {
+			continue
+		}
+		at := pointer("volunteer", len(p.resume.Volunteer))
+		v := Volunteer{Organization: e.institution.text, Position: e.position.text, URL: webURL(e.url)}
+		v.StartDate, v.EndDate = p.datesOf(&e, at, false)
+		v.Summary, v.Highlights = describe(e.body)
+		p.note(at+"/organization", e.institution, e.sure)
+		p.note(at+"/position", e.position, e.sure)
+		p.resume.Volunteer = append(p.resume.Volunteer, v)
+	}
+}
+
+var (
+	scoreRE  = regexp.MustCompile(`(?i)\b(?:c?gpa|grade|note|abschlussnote|mention|nota|cijfer)\b\s*[:=]?\s*([\d.,]+(?:\s*/\s*[\d.,]+)?)`)
+	coursesR = regexp.MustCompile(`(?i)^(?:(?:relevant |major |key |selected )?(?:courses?(?:work)?|modules)|schwerpunkte?|cours|kurse|cursos|corsi|vakken)\b\s*:?\s*`)
+	// inRE divides a degree from its field.
+	inRE = regexp.MustCompile(`\s+(?:in|of|en|em|der|in der|des|of the)\s+|\s*,\s*|\s+[–-]\s+|:\s+`)
+	// typeRE is the part of a degree that names its kind.
+	typeRE = regexp.MustCompile(`(?i)^(?:(?:bachelor|master|associate|doctor|licen[cs]e|licenciatura|magister|diplom[ae]?|bsc|msc|mba|ph\.?\s?d\.?|b\.\s?\w+\.?(?:\w\.)?|m\.\s?\w+\.?(?:\w\.)?|b[ase]|m[asc]|laurea(?: magistrale| triennale)?|grado|máster|mestrado|dut|bts)(?:['’]?s)?(?:\s+of\s+(?:arts|science|sciences|engineering|business administration|fine arts|laws|education|commerce|technology|philosophy|medicine|music|applied science|public health|architecture))?(?:\s*\((?:hons?|b\.?\w+\.?|m\.?\w+\.?)\))?(?:\s+degree)?)\b\.?`)
+)
+
+func (p *parse) education(rows []row) {
+	for _, e := range educationRoles.assign(entriesOf(rows)) {
+		if !e.dated && schoolScore(e.institution.text) == 0 && degreeScore(e.position.text) == 0 {
+			continue
+		}
+		at := pointer("education", len(p.resume.Education))
+		ed := Education{Institution: e.institution.text, URL: webURL(e.url)}
+		ed.StartDate, ed.EndDate = p.datesOf(&e, at, true)
+		ed.StudyType, ed.Area = splitDegree(e.position.text)
+		for _, x := range e.rest {
+			// Degree and field in rows of their own.
+			switch {
+			case degreeScore(x.text) > 0 && degreeScore(e.position.text) == 0 && ed.Area == "":
+				ed.StudyType, ed.Area = x.text, e.position.text
+			case ed.Area == "" && ed.StudyType != "" && len(strings.Fields(x.text)) <= 6 && schoolScore(x.text) == 0 && !scoreRE.MatchString(x.text):
+				ed.Area = x.text
+			}
+		}
+		for _, r := range append(slices.Clone(e.head), e.body...) {
+			if m := scoreRE.FindStringSubmatch(r.text); m != nil && ed.Score == "" {
+				ed.Score = strings.ReplaceAll(m[1], " ", "")
+				p.from(at+"/score", r, m[0], .9)
+			}
+			if loc := coursesR.FindStringIndex(r.text); loc != nil {
+				ed.Courses = append(ed.Courses, splitList(r.text[loc[1]:])...)
+			}
+		}
+		p.note(at+"/institution", e.institution, e.sure)
+		p.note(at+"/studyType", e.position, e.sure)
+		p.resume.Education = append(p.resume.Education, ed)
+	}
+}
+
+// splitDegree tells the kind of a degree from its field: "Bachelor of Arts in
+// Computer Science" and "Information Technology, Bachelor".
+func splitDegree(s string) (studyType, area string) {
+	s = strings.TrimSpace(s)
+	if loc := typeRE.FindStringIndex(s); loc != nil {
+		rest := s[loc[1]:]
+		if m := inRE.FindStringIndex(rest); m != nil && m[0] == 0 {
+			return strings.TrimSpace(s[:loc[1]]), strings.TrimSpace(rest[m[1]:])
+		}
+		if rest = strings.TrimSpace(rest); rest != "" && unicode.IsLetter([]rune(rest)[0]) {
+			return strings.TrimSpace(s[:loc[1]]), rest
+		}
+	}
+	if parts := splitCommas(s); len(parts) == 2 && degreeScore(parts[1]) > 0 && degreeScore(parts[0]) == 0 {
+		return parts[1], parts[0]
+	}
+	if before, after, ok := strings.Cut(s, " in "); ok && degreeScore(before) > 0 {
+		return before, after
+	}
+	return s, ""
+}
+
+func (p *parse) projects(rows []row) {
+	for _, e := range workRoles.assign(entriesOf(rows)) {
+		parts := pieces(e.head)
+		i := slices.IndexFunc(parts, func(x piece) bool { return !x.place && !isURL(x.text) })
+		if i < 0 {
+			continue
+		}
+		at := pointer("projects", len(p.resume.Projects))
+		pr := Project{Name: parts[i].text, URL: webURL(parts[i].url)}
+		for _, x := range parts[i+1:] {
+			switch {
+			case isURL(x.text):
+				pr.URL = x.text
+			case titleScore(x.text) > 0 && len(strings.Fields(x.text)) <= 4:
+				pr.Roles = append(pr.Roles, x.text)
+			case strings.Count(x.text, ",") >= 2:
+				pr.Keywords = splitList(x.text)
+			case pr.Description == "":
+				pr.Description = x.text
+			}
+		}
+		pr.StartDate, pr.EndDate = p.datesOf(&e, at, false)
+		prose, items := describe(e.body)
+		pr.Description, pr.Highlights = strings.TrimSpace(pr.Description+" "+prose), items
+		p.note(at+"/name", parts[i], .8)
+		p.resume.Projects = append(p.resume.Projects, pr)
+	}
+}
+
+// titled are sections whose entries are a title, who gave it and when.
+func (p *parse) titled(rows []row, name string, add func(title, by, date, url, text string)) {
+	count := 0
+	for _, e := range entriesOf(listed(rows)) {
+		parts := slices.DeleteFunc(pieces(e.head), func(x piece) bool { return x.place })
+		if len(parts) == 0 {
+			continue
+		}
+		by, link := "", parts[0].url
+		for _, x := range parts[1:] {
+			if isURL(x.text) {
+				link = x.text
+			} else if by == "" {
+				by = strings.TrimPrefix(strings.TrimPrefix(x.text, "by "), "in ")
+			}
+		}
+		prose, items := describe(e.body)
+		text := strings.TrimSpace(prose + " " + strings.Join(items, " "))
+		p.note(pointer(name, count), parts[0], .75)
+		add(parts[0].text, by, e.dates.end+e.dates.start, webURL(link), text)
+		count++
+	}
+}
+
+// listed makes each item of a list that has no other rows an entry of its own.
+func listed(rows []row) []row {
+	if slices.ContainsFunc(rows, func(r row) bool { return !r.bullet }) {
+		return rows
+	}
+	out := slices.Clone(rows)
+	for i := range out {
+		out[i].bullet, out[i].space, out[i].look.bold = false, 2, true
+	}
+	return out
+}
+
+func (p *parse) awards(rows []row) {
+	p.titled(rows, "awards", func(title, by, date, _, text string) {
+		p.resume.Awards = append(p.resume.Awards, Award{Title: title, Awarder: by, Date: date, Summary: text})
+	})
+}
+
+func (p *parse) certificates(rows []row) {
+	p.titled(rows, "certificates", func(title, by, date, link, _ string) {
+		p.resume.Certificates = append(p.resume.Certificates, Certificate{Name: title, Issuer: by, Date: date, URL: link})
+	})
+}
+
+func (p *parse) publications(rows []row) {
+	p.titled(rows, "publications", func(title, by, date, link, text string) {
+		p.resume.Publications = append(p.resume.Publications, Publication{Name: title, Publisher: by, ReleaseDate: date, URL: link, Summary: text})
+	})
+}
+
+func (p *parse) references(rows []row) {
+	if len(rows) == 0 {
+		return
+	}
+	var cur Reference
+	for _, r := range rows {
+		if nameLike(r.text) && !r.isLong() && cur.Name == "" {
+			cur.Name = r.text
+			continue
+		}
+		cur.Reference = strings.TrimSpace(cur.Reference + " " + strings.ReplaceAll(r.text, "\t", " "))
+	}
+	p.resume.References = append(p.resume.References, cur)
+	p.from("/references/0", rows[0], "", .6)
+}
+
+// mentioned adds the skills that only the text names.
+func (p *parse) mentioned(sections []section, lexicon Lexicon) {
+	if lexicon == nil {
+		return
+	}
+	known := map[string]bool{}
+	for _, s := range p.resume.Skills {
+		known[plain(s.Name)] = true
+		for _, k := range s.Keywords {
+			known[plain(k)] = true
+		}
+	}
+	found := map[string]row{}
+	spelt := map[string]string{}
+	for _, s := range sections {
+		if s.kind != work && s.kind != projects && s.kind != summary && s.kind != education && s.kind != volunteer {
+			continue
+		}
+		for _, r := range s.rows {
+			for _, skill := range lexicon(r.text) {
+				k := plain(skill)
+				if _, seen := found[k]; !seen && !known[k] && k != "" {
+					found[k], spelt[k] = r, skill
+				}
+			}
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(found)) {
+		p.from(pointer("skills", len(p.resume.Skills)), found[k], spelt[k], .5)
+		p.resume.Skills = append(p.resume.Skills, Skill{Name: spelt[k]})
+	}
+}

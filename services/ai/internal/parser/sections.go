@@ -1,0 +1,268 @@
+package parser
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// kind is what a section is about.
+type kind int
+
+const (
+	header kind = iota // what stands before the first heading
+	contact
+	summary
+	work
+	education
+	skills
+	languages
+	projects
+	volunteer
+	awards
+	certificates
+	publications
+	interests
+	references
+	other
+)
+
+// section is the rows under one heading.
+type section struct {
+	kind kind
+	rows []row
+}
+
+// headingWords tell the kind of a heading by the beginnings of its words, in
+// plain text; the first that fits counts, so the narrower ones come first.
+var headingWords = []struct {
+	kind kind
+	re   *regexp.Regexp
+}{
+	{volunteer, words(`volunt|ehrenamt|benevol|vrijwillig|soziales engagement|community service`)},
+	{publications, words(`publicat|publikation|veroffentlich|publicac|pubblicazion|publicaties|papers|bibliograph`)},
+	{languages, regexp.MustCompile(`^(?:(?:foreign |other )?languages?(?: skills| knowledge| proficiency| competences?)?|sprach(?:en|kenntnisse)|fremdsprachen|langues?(?: (?:etrangeres|parlees))?|idiomas?|linguas?|lingue(?: straniere)?|competenze linguistiche|talen(?:kennis)?|conhecimentos linguisticos)$`)},
+	{certificates, words(`certific|zertifi|licen[cs]es?$|weiterbildung|kurse|certyf|attestat|courses? and cert|trainings?$`)},
+	{awards, words(`awards?|honou?rs?|prizes?|achievements?|accomplishments|auszeichnung|distinction|prix|premi|onderscheiding|scholarships?|stipend|reconocimient`)},
+	{references, words(`referen[cz]|referee|referencia|referenti|testimonial|recommendation`)},
+	{interests, words(`interest|hobb|interess|loisir|centres? d ?interet|aficion|passatemp|freizeit|intereses|interessi|activites extra`)},
+	{projects, words(`projects?|projekte?|projets?|proyectos?|projetos?|progetti|projecten|portfolio`)},
+	{education, words(`educat|academic (?:background|history|qualif)|ausbildung|bildung|studium|schul|hochschul|formation|etudes|diplomes?|formacion|educacion|formacao|educacao|estudios|istruzione|formazione|opleiding|onderwijs|studies|qualifications`)},
+	{work, words(`experience|employment|work|career|job history|berufs|beruflich|werdegang|arbeitserfahrung|praktika|praktisch|parcours|emploi|experiencia|laboral|trabajo|profissional|esperienz|lavorativ|werkervaring|loopbaan|internships?|positions? held|anstellung`)},
+	{skills, words(`skills?|competenc|kenntniss|fahigkeit|kompetenz|habilidad|aptitud|compétences|competenz|vaardighed|competenties|technolog|tools|expertise|stack|conocimient|conheciment|knowledges?|proficienc|strengths|starken|atouts|logiciels|informatique|software|edv|it kenntnisse|capabilities`)},
+	{summary, words(`summary|profile$|about|objective|^profil$|profil professionnel|zusammenfassung|uber mich|kurzprofil|^resume$|a propos|perfil|resumen|sobre|profilo|sommario|profiel|samenvatting|over mij|introduction|personal statement|overview|presentation personnelle|objetivo|ziel$`)},
+	{contact, words(`contact|personal (?:information|details|data|info)|kontakt|personliche (?:daten|angaben)|angaben zur person|coordonnees|etat civil|datos personales|dados pessoais|informacion personal|informations personnelles|dati personali|informazioni personali|contatt|contato|persoonlijke gegevens|gegevens|address|adresse|profiles|profile links|links|social|online`)},
+	{other, words(`activit|extracurricular|membership|affiliation|patents?|talks|presentations?|conferences?|hearings|committees?|writing|additional information|miscellaneous|divers|sonstiges|job applied for|thesis|declaration|availability|military|appendix|annexes|background|key information|all elements|leadership|teaching|workshops`)},
+}
+
+// exactHeadings are headings that are nothing else when they stand alone.
+var exactHeadings = regexp.MustCompile(`^(?:(?:professional |work(?:ing)? |relevant |related |employment |career )?(?:experience|history|summary|profile)|work(?: and| &)? ?experience|employment|education(?: and training)?|(?:technical |key |core |personal |soft |hard )?skills?(?: and [a-z]+)?|summary|profile|objective|about(?: me)?|languages?|projects|personal projects|publications|certifications?|certificates|awards?|honou?rs(?: and awards)?|awards and honou?rs|references|interests|hobbies|volunteer(?:ing)?(?: experience| work)?|contact(?: information| details| me)?|profiles|personal (?:information|details)|` +
+	`berufserfahrung|beruflicher werdegang|ausbildung|bildungsweg|schulbildung|studium|kenntnisse|(?:fach)?kompetenzen|fahigkeiten|sprachen|sprachkenntnisse|projekte|zertifikate|weiterbildung(?:en)?|auszeichnungen|interessen|hobbys|referenzen|personliche (?:daten|angaben)|kontakt|profil|ehrenamt|` +
+	`experiences?(?: professionnelles?)?|formations?|competences?|langues?|projets|centres? d ?interets?|loisirs|certifications|diplomes?(?: (?:et|&) concours| concours)?|coordonnees|a propos|` +
+	`experiencia(?: (?:laboral|profesional|profissional))?|educacion|formacion(?: academica)?|habilidades|competencias|idiomas|proyectos|certificaciones|intereses|perfil|sobre mi|resumen|datos personales|contacto|formacao(?: academica)?|projetos|certificacoes|interesses|` +
+	`esperienz[ae](?: (?:lavorativ[ae]|professionali))?|istruzione(?: e formazione)?|formazione|competenze|lingue|progetti|certificazioni|interessi|profilo|contatti|` +
+	`werkervaring|opleiding(?:en)?|vaardigheden|talen|projecten|certificaten|interesses|profiel|contactgegevens|referenties)$`)
+
+// words matches beginnings of words.
+func words(alternatives string) *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|\s)(?:` + alternatives + `)`)
+}
+
+// headingKind tells what a text is the heading of, and how surely: 1 when it is
+// one of the usual headings, less when it only has a word of one.
+func headingKind(text string) (kind, float64) {
+	text = strings.Trim(strings.TrimSpace(text), ":. ")
+	if n := utf8.RuneCountInString(text); n < 2 || n > 48 || strings.ContainsAny(text, "@.;?!|0123456789") || strings.Count(text, ",") > 1 {
+		return other, 0
+	}
+	p := plain(text)
+	count := len(strings.Fields(p))
+	if count == 0 || count > 6 {
+		return other, 0
+	}
+	for _, h := range headingWords {
+		loc := h.re.FindStringIndex(p)
+		if loc == nil {
+			continue
+		}
+		switch {
+		case exactHeadings.MatchString(p):
+			return h.kind, 1
+		case count == 1:
+			return h.kind, .8
+		case count <= 4:
+			return h.kind, .65
+		}
+		return h.kind, .45
+	}
+	return other, 0
+}
+
+// candidate is a row that may be a heading.
+type candidate struct {
+	row   int
+	kind  kind
+	sure  float64
+	label bool // it is only the first cell of the row
+	look  look
+	level int
+}
+
+// sectionsOf divides rows by their headings.
+func sectionsOf(rows []row, name int) []section {
+	heads := findHeadings(rows, name)
+	sections := []section{{kind: header}}
+	at := 0
+	for _, h := range heads {
+		cur := &sections[len(sections)-1]
+		cur.rows = append(cur.rows, rows[at:h.row]...)
+		sections = append(sections, section{kind: h.kind})
+		at = h.row + 1
+		if h.label {
+			rest := withoutFirstCell(rows[h.row])
+			sections[len(sections)-1].rows = append(sections[len(sections)-1].rows, rest)
+		}
+	}
+	cur := &sections[len(sections)-1]
+	cur.rows = append(cur.rows, rows[at:]...)
+	return sections
+}
+
+// withoutFirstCell is a row without its label.
+func withoutFirstCell(r row) row {
+	for i, s := range r.spans {
+		if i > 0 && s.Tab {
+			r.spans = append(r.spans[:0:0], r.spans[i:]...)
+			r.spans[0].Tab = false
+			r.x = r.spans[0].Box.X0
+			break
+		}
+	}
+	r.heading = 0
+	r.finish()
+	return r
+}
+
+// findHeadings decides which rows are headings. A row that reads like one counts
+// by how surely it does and how much it stands out; then those set unlike most
+// of the others have to be surer, and rows set exactly like them are headings
+// too, of sections with names of their own.
+func findHeadings(rows []row, name int) []candidate {
+	body := bodyLook(rows)
+	var found []candidate
+	for i := range rows {
+		r := &rows[i]
+		if i == name || r.bullet && !isCaps(r.text) {
+			continue
+		}
+		text, label := r.text, false
+		lk := r.look
+		if cut := strings.IndexByte(text, '\t'); cut >= 0 {
+			text, label = text[:cut], true
+			lk = look{size: roundHalf(r.spans[0].Size), bold: r.spans[0].Bold, italic: r.spans[0].Italic, caps: isCaps(text)}
+		}
+		if !label && strings.HasSuffix(strings.TrimSpace(text), ":") && len(r.text) > 60 {
+			continue
+		}
+		k, sure := headingKind(text)
+		if sure == 0 {
+			continue
+		}
+		score := sure * .7
+		if lk.size > body.size*1.06 || r.heading > 0 {
+			score += .3
+		}
+		if lk.bold && !body.bold {
+			score += .25
+		}
+		if lk.caps {
+			score += .2
+		}
+		if r.space > 1 || r.firstOfBlock {
+			score += .1
+		}
+		if lk.size < body.size*.93 {
+			score -= .3
+		}
+		if label {
+			score -= .15
+		}
+		if score >= .65 {
+			found = append(found, candidate{row: i, kind: k, sure: score, label: label, look: lk, level: r.heading})
+		}
+	}
+	usual, level := usualLook(found)
+	out := found[:0]
+	for _, c := range found {
+		same := c.look.size == usual.size && c.look.bold == usual.bold && c.look.caps == usual.caps || c.level > 0 && c.level == level
+		bigger := c.look.size > usual.size || c.level > 0 && c.level < level
+		switch {
+		case same, bigger && c.sure >= .9:
+		case c.label, c.sure < .95:
+			continue // a label within a section
+		case c.look.size < usual.size*.93 || usual.bold && !c.look.bold || level > 0 && c.level > level:
+			continue // weaker than headings are here
+		}
+		out = append(out, c)
+	}
+	out = append(out, unnamed(rows, out, usual, level, name)...)
+	slices.SortFunc(out, func(a, b candidate) int { return a.row - b.row })
+	return out
+}
+
+// usualLook is the look, and the outline level, of the surest headings.
+func usualLook(found []candidate) (look, int) {
+	weight, levels := map[look]float64{}, map[int]float64{}
+	var best look
+	level := 0
+	for _, c := range found {
+		k := c.look
+		k.italic = false
+		weight[k] += c.sure * c.sure * c.sure
+		if weight[k] > weight[best] {
+			best = k
+		}
+		if c.level > 0 {
+			levels[c.level] += c.sure * c.sure * c.sure
+			if levels[c.level] > levels[level] {
+				level = c.level
+			}
+		}
+	}
+	return best, level
+}
+
+// unnamed finds headings by their look alone, where that look is not used for
+// anything else: most rows that have it are known headings.
+func unnamed(rows []row, known []candidate, usual look, level, name int) []candidate {
+	if len(known) < 2 {
+		return nil
+	}
+	isKnown := map[int]bool{}
+	for _, c := range known {
+		isKnown[c.row] = true
+	}
+	var others []candidate
+	for i := range rows {
+		r := &rows[i]
+		k := r.look
+		alike := k.size == usual.size && k.bold == usual.bold && k.caps == usual.caps
+		if level > 0 {
+			alike = r.heading == level
+		}
+		if !alike || isKnown[i] || i == name || r.bullet {
+			continue
+		}
+		if n := utf8.RuneCountInString(r.text); n > 40 || strings.ContainsAny(r.text, "\t@") {
+			return nil // the look is that of ordinary lines
+		}
+		others = append(others, candidate{row: i, kind: other, sure: .5, look: k})
+	}
+	if len(others) > len(known) {
+		return nil
+	}
+	return others
+}
+
+func roundHalf(v float64) float64 { return float64(int(v*2+.5)) / 2 }
