@@ -322,9 +322,6 @@ func (f *Form) change() {
 		}
 		d.ID, d.UI = Mangle(f.Job.Key+d.Name), ""
 		d.Selector = "#" + d.ID
-		if d.Kind == YesNo || d.Kind == Multi || d.Kind == Checkbox {
-			d.Selector = fmt.Sprintf("[name=%q]", d.Name)
-		}
 		if d.Group == Custom {
 			custom = append(custom, i)
 		}
