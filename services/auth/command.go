@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -30,6 +31,8 @@ const usage = `auth is JobPilot's service of accounts, sessions and credentials.
   auth signing-key rotate                              replace the key that signs access tokens
   auth service-key issue --service NAME [--grace 24h]  print a new key; the one before goes on for the grace period,
                                                        older ones end
+  auth service-key adopt [--grace 24h]                 take over the keys on standard input, or in SERVICE_KEYS, that were made
+                                                       elsewhere (jps_<service>_<random>); those it has stay as they are
   auth service-key revoke --service NAME               end all keys of a service now
   auth service-key list                                list the valid keys
   auth help                                            print this
@@ -45,6 +48,7 @@ var commands = map[string]func(*flag.FlagSet) task{
 	"admin create":       adminCreate,
 	"signing-key rotate": func(*flag.FlagSet) task { return signingKeyRotate },
 	"service-key issue":  serviceKeyIssue,
+	"service-key adopt":  serviceKeyAdopt,
 	"service-key revoke": serviceKeyRevoke,
 	"service-key list":   func(*flag.FlagSet) task { return serviceKeyList },
 }
@@ -154,6 +158,30 @@ func serviceKeyIssue(flags *flag.FlagSet) task {
 		}
 		_, err = fmt.Fprintln(stdout, key)
 		return err
+	}
+}
+
+func serviceKeyAdopt(flags *flag.FlagSet) task {
+	grace := flags.Duration("grace", auth.ServiceKeyGrace, "how long the key before goes on")
+	return func(ctx context.Context, s *auth.Service, stdin io.Reader, stdout io.Writer) error {
+		text := os.Getenv("SERVICE_KEYS")
+		if text == "" {
+			raw, err := io.ReadAll(io.LimitReader(stdin, 1<<16))
+			if err != nil {
+				return err
+			}
+			text = string(raw)
+		}
+		for key := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+			service, err := s.AdoptServiceKey(ctx, key, *grace)
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(stdout, "%s has its key\n", service); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

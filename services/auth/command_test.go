@@ -173,3 +173,33 @@ func TestTheSigningKeyIsRotatedOnTheCommandLine(t *testing.T) {
 		t.Fatalf("%d keys are published", n)
 	}
 }
+
+func TestServiceKeysMadeElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	first, second := "jps_auto-apply_"+strings.Repeat("a", 36), "jps_job_"+strings.Repeat("b", 36)
+	for range 2 { // each deployment shows them again
+		if out := s.must(first+"\n"+second+"\n", "service-key", "adopt"); out != "auto-apply has its key\njob has its key\n" {
+			t.Errorf("adopting: %q", out)
+		}
+	}
+	p, err := s.IntrospectServiceKey(t.Context(), first)
+	if err != nil || p.Service != "auto-apply" {
+		t.Errorf("an adopted key belongs to %q, %v", p.Service, err)
+	}
+	next := "jps_job_" + strings.Repeat("c", 36)
+	s.must(next, "service-key", "adopt", "--grace", "0s")
+	if _, err := s.IntrospectServiceKey(t.Context(), second); !errors.Is(err, authn.ErrUnauthenticated) {
+		t.Errorf("the key before: %v", err)
+	}
+	for key, want := range map[string]string{
+		second:                 "has ended",
+		"jps_job_short":        "at least 32",
+		"jps_users:" + next:    "at least 32",
+		"jps_cron_" + next[8:]: "Name one of",
+	} {
+		if _, err := s.run(key, "service-key", "adopt"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("adopting %s: %v", key, err)
+		}
+	}
+}

@@ -62,10 +62,17 @@ func (l *layout) composeEnv() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var keys []string
 	for _, s := range schemas[1:] {
 		name := servicePasswordName(s)
 		vars = append(vars, envVar{name, keep(old, name, password)})
+		if s != "auth" {
+			name := serviceVariable(s, "SERVICE_KEY")
+			key := keep(old, name, func() string { return "jps_" + s + "_" + password() })
+			vars, keys = append(vars, envVar{name, key}), append(keys, key)
+		}
 	}
+	vars = append(vars, envVar{"SERVICE_KEYS", strings.Join(keys, ",")})
 	vars = append(vars, envVar{"SEAL_KEYS", keep(old, "SEAL_KEYS", func() string { return "1:" + key256() })})
 	for _, name := range []string{"LOOKUP_KEY", "CURSOR_KEY", "PASSWORD_PEPPER"} {
 		vars = append(vars, envVar{name, keep(old, name, key256)})
@@ -75,7 +82,11 @@ func (l *layout) composeEnv() (string, error) {
 
 // servicePasswordName is the variable with the password of a service's database role.
 func servicePasswordName(service string) string {
-	return strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_DATABASE_PASSWORD"
+	return serviceVariable(service, "DATABASE_PASSWORD")
+}
+
+func serviceVariable(service, name string) string {
+	return strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_" + name
 }
 
 // prepareLimit is how long prepare waits for servers that start beside it.

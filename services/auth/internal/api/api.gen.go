@@ -34,14 +34,20 @@ func (e AccessTokenTokenType) Valid() bool {
 
 // Defines values for APIKeyScope.
 const (
-	AccountRead  APIKeyScope = "account:read"
-	SessionsRead APIKeyScope = "sessions:read"
+	AccountRead    APIKeyScope = "account:read"
+	AnalyticsRead  APIKeyScope = "analytics:read"
+	AnalyticsWrite APIKeyScope = "analytics:write"
+	SessionsRead   APIKeyScope = "sessions:read"
 )
 
 // Valid indicates whether the value is a known member of the APIKeyScope enum.
 func (e APIKeyScope) Valid() bool {
 	switch e {
 	case AccountRead:
+		return true
+	case AnalyticsRead:
+		return true
+	case AnalyticsWrite:
 		return true
 	case SessionsRead:
 		return true

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +23,12 @@ const ServiceKeyGrace = 24 * time.Hour
 // Services are those that exist; no other gets a key.
 var Services = []string{"auth", "user", "resume", "job", "auto-apply", "analytics", "notification", "ai", "orchestrator"}
 
+var (
+	errServiceKeyForm = errs.New(errs.Invalid, "invalid_service_key",
+		"This is no key of a service. It is jps_<service>_ and then at least 32 random letters, digits, - or _.")
+	errServiceKeyEnded = errs.New(errs.Conflict, "service_key_ended", "This key has ended; make another one.")
+)
+
 var errService = errs.New(errs.Invalid, "unknown_service", "There is no such service. Name one of "+strings.Join(Services, ", ")+".")
 
 // ServiceKey is a live key of a service, without its secret.
@@ -38,8 +46,38 @@ func (s *Service) IssueServiceKey(ctx context.Context, service string, grace tim
 	if !slices.Contains(Services, service) {
 		return "", errService
 	}
-	key, id := newSecret(prefixService+service+"_"), newID()
-	err := s.inTx(ctx, func(t *tx) error {
+	key := newSecret(prefixService + service + "_")
+	return key, s.addServiceKey(ctx, service, key, grace, "service_key.issued")
+}
+
+// AdoptServiceKey takes over a key that was made elsewhere, such as by what
+// deploys the platform: jps_<service>_ and at least 32 random letters, digits, -
+// or _. Otherwise it is IssueServiceKey; a key that is valid already stays as it
+// is.
+func (s *Service) AdoptServiceKey(ctx context.Context, key string, grace time.Duration) (service string, err error) {
+	m := adoptable.FindStringSubmatch(key)
+	if m == nil {
+		return "", errServiceKeyForm
+	}
+	if service = m[1]; !slices.Contains(Services, service) {
+		return "", errService
+	}
+	if _, err := s.IntrospectServiceKey(ctx, key); !errors.Is(err, authn.ErrUnauthenticated) {
+		return service, err
+	}
+	err = s.addServiceKey(ctx, service, key, grace, "service_key.adopted")
+	if pg.IsUniqueViolation(err, "") {
+		return service, errServiceKeyEnded
+	}
+	return service, err
+}
+
+var adoptable = regexp.MustCompile(`^` + prefixService + `([a-z-]+)_([A-Za-z0-9_-]{32,100})$`)
+
+// addServiceKey makes a key the newest of its service.
+func (s *Service) addServiceKey(ctx context.Context, service, key string, grace time.Duration, action string) error {
+	id := newID()
+	return s.inTx(ctx, func(t *tx) error {
 		if err := t.ServiceKeysLock(ctx, service); err != nil {
 			return err
 		}
@@ -53,12 +91,8 @@ func (s *Service) IssueServiceKey(ctx context.Context, service string, grace tim
 		if err := t.endServiceKeys(ctx, service, 1, t.now.Add(max(0, grace))); err != nil {
 			return err
 		}
-		return t.audit(ctx, system, "service_key.issued", nil, Client{}, map[string]string{"service": service, "keyId": id.String(), "grace": grace.String()})
+		return t.audit(ctx, system, action, nil, Client{}, map[string]string{"service": service, "keyId": id.String(), "grace": grace.String()})
 	})
-	if err != nil {
-		return "", err
-	}
-	return key, nil
 }
 
 // RevokeServiceKeys ends all keys of a service now.
