@@ -80,7 +80,10 @@ func (x *Index) Put(id uint32, v *Vector) {
 	for i := range r {
 		shift += x.mean[i] * scale * float32(code[i])
 	}
+	x.put(id, &code, scale, shift)
+}
 
+func (x *Index) put(id uint32, code *[Dim]int8, scale, shift float32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	at, known := x.place[id]
@@ -293,4 +296,19 @@ func ReadIndex(r io.Reader) (*Index, error) {
 func grow[T any](s *[]T, n int) []T {
 	*s = append(*s, make([]T, n)...)
 	return (*s)[len(*s)-n:]
+}
+
+// Copy puts the vector that from has under id fromID here under id, as it is
+// coded there, or nothing if there is none. Both indices have one mean.
+func (x *Index) Copy(id uint32, from *Index, fromID uint32) {
+	from.mu.RLock()
+	at, ok := from.place[fromID]
+	if !ok {
+		from.mu.RUnlock()
+		return
+	}
+	code := [Dim]int8(from.codes[int(at)*Dim:])
+	scale, shift := from.scales[at], from.shifts[at]
+	from.mu.RUnlock()
+	x.put(id, &code, scale, shift)
 }

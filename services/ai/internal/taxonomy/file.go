@@ -1,6 +1,7 @@
 package taxonomy
 
 import (
+	"crypto/sha256"
 	_ "embed" // the taxonomy
 	"encoding/binary"
 	"encoding/hex"
@@ -81,6 +82,15 @@ var load = sync.OnceValue(func() *Taxonomy {
 		panic("taxonomy: the embedded file is damaged; build the program again from a clean checkout: " + err.Error())
 	}
 	return t
+})
+
+// Version changes whenever a Ref may mean something else: it is the hash of the
+// file.
+func (t *Taxonomy) Version() string { return version() }
+
+var version = sync.OnceValue(func() string {
+	sum := sha256.Sum256([]byte(file))
+	return hex.EncodeToString(sum[:8])
 })
 
 // reader cuts sections off a file.

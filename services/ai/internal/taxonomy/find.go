@@ -280,20 +280,22 @@ func stop(gap string) bool {
 
 // alone tells whether nothing else stands on the line, but for bullets.
 func alone(text string, c *candidate) bool {
-	from := strings.LastIndexByte(text[:c.Start], '\n') + 1
-	to := strings.IndexByte(text[c.End:], '\n')
-	if to < 0 {
-		to = len(text) - c.End
+	const reach = 40 // bytes; with so many marks around it is no list
+	before, after := text[max(0, c.Start-reach):c.Start], text[c.End:min(len(text), c.End+reach)]
+	before = before[strings.LastIndexByte(before, '\n')+1:]
+	if to := strings.IndexByte(after, '\n'); to >= 0 {
+		after = after[:to]
 	}
-	return strings.IndexFunc(text[from:c.Start], isWord) < 0 && strings.IndexFunc(text[c.End:c.End+to], isWord) < 0
+	return strings.IndexFunc(before, isWord) < 0 && strings.IndexFunc(after, isWord) < 0
 }
 
 // sentenceStart tells whether the word at byte i begins a sentence or a line, so
 // that its capital says nothing.
 func sentenceStart(text string, i int) bool {
-	before := strings.TrimRightFunc(text[:i], func(r rune) bool { return r != '\n' && !isWord(r) && !strings.ContainsRune(".!?,;:/|(", r) })
+	const reach = 40 // bytes
+	before := strings.TrimRightFunc(text[max(0, i-reach):i], func(r rune) bool { return r != '\n' && !isWord(r) && !strings.ContainsRune(".!?,;:/|(", r) })
 	if before == "" {
-		return true
+		return i <= reach
 	}
 	return strings.ContainsRune("\n.!?", rune(before[len(before)-1]))
 }

@@ -15,6 +15,9 @@ func (t *Taxonomy) Skill(ref Ref) Skill {
 	return Skill{ref, t.skills.id(ref), t.skills.names[ref], Group(t.skills.group[ref])}
 }
 
+// Group returns the group of a skill.
+func (t *Taxonomy) Group(ref Ref) Group { return Group(t.skills.group[ref]) }
+
 // ByID returns the skill with a stored id; false when this release has none.
 func (t *Taxonomy) ByID(id string) (Skill, bool) {
 	ref, ok := t.byID[id]

@@ -235,3 +235,13 @@ func (t *Taxonomy) OccupationSkills(ref Ref) (required, optional []Ref) {
 	}
 	return required, optional
 }
+
+// Occupations is the number of occupations; their Refs are below it.
+func (t *Taxonomy) Occupations() int { return len(t.occupations.names) }
+
+// NearestOccupations returns at most limit occupations whose meaning is like
+// that of a title, with at least the given cosine, nearest first.
+func (t *Taxonomy) NearestOccupations(title string, limit int, least float32) []Match {
+	_, occupations := t.nearest()
+	return matches(occupations, title, limit, least)
+}

@@ -1,0 +1,73 @@
+package match_test
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jobpilot/jobpilot/services/ai/internal/match"
+	"github.com/jobpilot/jobpilot/services/ai/internal/taxonomy"
+)
+
+const many = 100_000
+
+var large = sync.OnceValue(func() *match.Index {
+	x := match.NewIndex(taxonomy.Load())
+	fill(x, 0, many)
+	return x
+})
+
+// BenchmarkMatch matches one resume with 100,000 postings. The number to hold is
+// 20 ms.
+func BenchmarkMatch(b *testing.B) {
+	x, r := large(), resume()
+	r.Wishes = match.Wishes{
+		Areas: []match.Area{{Lat: 52.5, Lon: 13.4, Radius: 60}, {Country: "FR"}}, Remote: true,
+		Pay: match.Money{Amount: 60_000, Currency: "EUR"}, Permits: []string{"DE", "FR"}, Blocked: []string{"Company 7"},
+	}
+	b.ReportMetric(float64(x.Bytes())/many, "bytes/posting")
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		if found := x.Match(r, 50); len(found) != 50 {
+			b.Fatalf("%d found", len(found))
+		}
+	}
+	b.ReportMetric(float64(x.Bytes())/many, "bytes/posting")
+}
+
+func BenchmarkPut(b *testing.B) {
+	x := match.NewIndex(taxonomy.Load())
+	n := 0
+	for b.Loop() {
+		x.Put(posting(n % 1000))
+		n++
+	}
+}
+
+func BenchmarkExplain(b *testing.B) {
+	x := match.NewIndex(taxonomy.Load())
+	r, p := resume(), posting(3)
+	for b.Loop() {
+		x.Explain(r, p)
+	}
+}
+
+func BenchmarkSnapshot(b *testing.B) {
+	x := large()
+	var file bytes.Buffer
+	for b.Loop() {
+		file.Reset()
+		if _, err := x.WriteTo(&file); err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		size := file.Len()
+		if _, err := match.ReadIndex(taxonomy.Load(), &file); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/read")
+		b.ReportMetric(float64(size)/(1<<20), "MB")
+	}
+}
