@@ -45,9 +45,6 @@ func (u Upload) fault() string {
 	return ""
 }
 
-var missing = map[string]string{"en": "%s is required", "de": "Bitte ausfüllen: %s", "fr": "Champ obligatoire : %s",
-	"es": "Campo obligatorio: %s"}
-
 // Check judges the answers to the fields of the given page, or of all pages for -1. It returns a message by field name.
 func (f *Form) Check(values url.Values, files []Upload, page int) map[string]string {
 	faults := map[string]string{}
@@ -71,13 +68,13 @@ func (f *Form) checkField(d *Field, values url.Values, files []Upload) string {
 		case i >= 0:
 			return files[i].fault()
 		case d.Required && len(clean(values[d.Name+"_text"])) == 0:
-			return fmt.Sprintf(missing[f.Job.Lang], d.Label)
+			return fmt.Sprintf(words().Required[f.Job.Lang], d.Label)
 		}
 		return ""
 	}
 	if len(given) == 0 {
 		if d.Required {
-			return fmt.Sprintf(missing[f.Job.Lang], d.Label)
+			return fmt.Sprintf(words().Required[f.Job.Lang], d.Label)
 		}
 		return ""
 	}

@@ -144,8 +144,7 @@ func hash(s string) uint64 {
 
 // apiOnly is the field that only the platform's API calls required.
 func (f *Form) apiOnly(j *posting.Job) question {
-	q := question{meaning: "country", kind: Select, labels: []string{map[string]string{"de": "Land", "fr": "Pays", "es": "País",
-		"en": "Country"}[j.Lang]}, required: true,
+	q := question{meaning: "country", kind: Select, label: words().Country[j.Lang], required: true,
 		options: []string{"Germany", "Austria", "Switzerland", "France", "Spain", "Netherlands", "United Kingdom", "Ireland",
 			"United States", "Canada", "Australia", "Denmark", "Sweden", "Poland", "Portugal", "Other"}}
 	if j.Platform != posting.Greenhouse {
@@ -158,7 +157,7 @@ func (f *Form) apiOnly(j *posting.Job) question {
 func (f *Form) field(q question, i, nth int, seed uint64, taken map[string]bool) Field {
 	j := f.Job
 	n := 4000000 + int((seed>>8+uint64(i)*7919)%5000000)
-	d := Field{Label: q.labels[0], Kind: q.kind, Required: q.required, Marked: q.required, Meaning: q.meaning,
+	d := Field{Label: q.label, Kind: q.kind, Required: q.required, Marked: q.required, Meaning: q.meaning,
 		About: q.about, Group: q.group, Number: n}
 	switch j.Platform {
 	case posting.Greenhouse:
@@ -243,12 +242,12 @@ func ashby(d *Field, i int, seed uint64) {
 	d.Name, d.UI = name, name
 	d.ID = name
 	d.Selector = fmt.Sprintf("[data-field-path=%q] input", name)
-	switch {
-	case d.Kind == Textarea:
+	switch d.Kind {
+	case Textarea:
 		d.Selector = fmt.Sprintf("[data-field-path=%q] textarea", name)
-	case d.Kind == File:
+	case File:
 		d.Selector = "#" + name
-	case d.Kind == YesNo || d.Kind == Multi:
+	case YesNo, Multi:
 		d.Selector = fmt.Sprintf("[data-field-path=%q]", name)
 	}
 }
@@ -269,10 +268,9 @@ func workable(d *Field) {
 
 // generic names fields in the language of the posting. Recruitee puts them under "candidate".
 func generic(d *Field, j *posting.Job, taken map[string]bool) {
-	name, ok := genericNames[j.Lang][d.Meaning]
+	name, ok := words().Names[j.Lang][d.Meaning]
 	if !ok {
-		name = fmt.Sprintf("%s%d", map[string]string{"en": "answer_", "de": "frage_", "fr": "reponse_", "es": "pregunta_"}[j.Lang],
-			d.Number%1000)
+		name = fmt.Sprint(words().Answer[j.Lang], d.Number%1000)
 		for taken[name] {
 			name += "b"
 		}

@@ -190,8 +190,7 @@ func (g *generator) job(n int) *Job {
 		}
 	}
 	if j.Employment == "part" {
-		j.Title += map[string]string{"en": ", Part Time", "de": " in Teilzeit", "fr": " à temps partiel",
-			"es": ", media jornada"}[p.lang]
+		j.Title += g.texts[p.lang]["title.part"][0]
 	}
 	g.pay(j, p)
 	g.text(j, p)

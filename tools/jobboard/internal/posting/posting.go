@@ -103,32 +103,32 @@ func thousands(n int) string {
 
 // Job is one posting on one board.
 type Job struct {
-	Key                      string // platform/board/id, unique
-	Platform                 string
-	Board                    string
-	ID, Slug                 string // ID as the platform writes its ids: a number, a UUID, a short code
-	Company                  *Company
-	Title, Department, Lang  string
-	Profession, Level        string
-	Places                   []Place
-	Location                 string // as this board spells the first place
-	Workplace                string // onsite, hybrid or remote
-	Employment               string // full, part, contract or intern
-	Pay                      *Pay   // nil when nothing is said
-	Skills                   []string
-	Licence                  string
-	Years                    int
-	Intro                    string
-	Do, Need, Offer          []string
-	Closing                  []string
-	Published, Updated       time.Time
-	Traps, Modes             []string
-	DuplicateOf              string // key of the job that this one repeats
-	OriginalURL              string // path of the original's page, for those that only repeat
-	headings                 map[string]string
-	cut                      int // description cut at so many bytes
-	extra                    string
-	escapedTwice, rawClosing bool
+	Key                     string // platform/board/id, unique
+	Platform                string
+	Board                   string
+	ID, Slug                string // ID as the platform writes its ids: a number, a UUID, a short code
+	Company                 *Company
+	Title, Department, Lang string
+	Profession, Level       string
+	Places                  []Place
+	Location                string // as this board spells the first place
+	Workplace               string // onsite, hybrid or remote
+	Employment              string // full, part, contract or intern
+	Pay                     *Pay   // nil when nothing is said
+	Skills                  []string
+	Licence                 string
+	Years                   int
+	Intro                   string
+	Do, Need, Offer         []string
+	Closing                 []string
+	Published, Updated      time.Time
+	Traps, Modes            []string
+	DuplicateOf             string // key of the job that this one repeats
+	OriginalURL             string // path of the original's page, for those that only repeat
+	headings                map[string]string
+	cut                     int // description cut at so many bytes
+	extra                   string
+	escapedTwice            bool
 }
 
 // Has reports whether the posting carries a trap.
@@ -239,7 +239,7 @@ func Slug(s string) string {
 			b.WriteByte('e')
 		case strings.ContainsRune("öóôõø", r):
 			b.WriteByte('o')
-		case strings.ContainsRune("üúû", r):
+		case strings.ContainsRune("üùúû", r):
 			b.WriteByte('u')
 		case strings.ContainsRune("íîï", r):
 			b.WriteByte('i')

@@ -156,7 +156,7 @@ func TestPaths(t *testing.T) {
 
 func TestSlug(t *testing.T) {
 	for in, want := range map[string]string{
-		"Senior Go Developer, Köln": "senior-go-developer-koln", " --A  b-- ": "a-b", "Électricien (H/F)": "electricien-h-f",
+		"Senior Go Developer, Köln": "senior-go-developer-koln", " --A  b-- ": "a-b", "Où, forêt (H/F)": "ou-foret-h-f",
 	} {
 		if got := Slug(in); got != want {
 			t.Errorf("Slug(%q) = %q, want %q", in, got, want)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/jobpilot/jobpilot/tools/jobboard/internal/form"
@@ -75,8 +74,8 @@ type jobView struct {
 func (s *Site) jobView(r *http.Request, j *posting.Job) jobView {
 	v := jobView{Key: j.Key, Platform: j.Platform, Board: j.Board, ID: j.ID, Title: j.Title, Company: j.Company.Name, Language: j.Lang,
 		Location: j.Location, City: j.Places[0].City, CountryCode: j.Places[0].CountryCode, Workplace: j.Workplace,
-		PageURL: base(r) + j.PagePath(), ApplyURL: base(r) + j.ApplyPath(), Modes: slices.Concat([]string{}, s.modes.of(j)),
-		Traps: slices.Concat([]string{}, j.Traps), DuplicateOf: j.DuplicateOf, Closed: s.closed(j), Fields: []form.Field{}}
+		PageURL: base(r) + j.PagePath(), ApplyURL: base(r) + j.ApplyPath(), Modes: append([]string{}, s.modes.of(j)...),
+		Traps: append([]string{}, j.Traps...), DuplicateOf: j.DuplicateOf, Closed: s.closed(j), Fields: []form.Field{}}
 	v.ListingURL, v.APIURL = apiURLs(base(r), j)
 	if j.OriginalURL == "" {
 		f := s.form(j)

@@ -102,7 +102,11 @@ func (s *Site) receive(w http.ResponseWriter, r *http.Request, j *posting.Job) {
 	s.Log.Info("application received", "job", j.Key, "submission", x.ID)
 	switch {
 	case s.modes.has(j, posting.ModeConfirmationLost):
-		panic(http.ErrAbortHandler) // cuts the connection
+		// Cut after the head of an answer: without any, browsers send the form again by themselves.
+		w.Header().Set("Content-Length", "4096")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
 	case s.modes.has(j, posting.ModeConfirmationBlank):
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusOK)

@@ -46,7 +46,7 @@ func (s *Site) routesCaptcha() {
 }
 
 func (s *Site) captchaFrame(w http.ResponseWriter, r *http.Request) {
-	id, word := s.store.challenge(r.URL.Query().Get("job"))
+	id, word := s.store.challenge()
 	kind := r.URL.Query().Get("kind")
 	name := map[string]string{"recaptcha": "reCAPTCHA", "invisible": "reCAPTCHA", "turnstile": "Turnstile"}[kind]
 	if name == "" {
@@ -57,26 +57,25 @@ func (s *Site) captchaFrame(w http.ResponseWriter, r *http.Request) {
 }
 
 // challenge makes a new word to type.
-func (s *store) challenge(job string) (id, word string) {
+func (s *store) challenge() (id, word string) {
 	n, err := rand.Int(rand.Reader, big.NewInt(int64(len(captchaWords))))
 	if err != nil {
 		n = big.NewInt(0)
 	}
-	c := &challenge{word: captchaWords[n.Int64()], job: job}
-	id = rand.Text()
+	id, word = rand.Text(), captchaWords[n.Int64()]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.challenges.put(id, c)
-	return id, c.word
+	s.challenges.put(id, word)
+	return id, word
 }
 
 // solve gives a token for the right word. A challenge can be tried once.
 func (s *store) solve(id, word string) string {
 	s.mu.Lock()
-	c, ok := s.challenges.get(id)
+	right, ok := s.challenges.get(id)
 	s.challenges.drop(id)
 	s.mu.Unlock()
-	if !ok || !strings.EqualFold(strings.TrimSpace(word), c.word) {
+	if !ok || !strings.EqualFold(strings.TrimSpace(word), right) {
 		return ""
 	}
 	return s.token("solved")

@@ -74,9 +74,6 @@ type sentCode struct {
 	At    time.Time `json:"at"`
 }
 
-// challenge is a CAPTCHA that was shown; solved ones have a token.
-type challenge struct{ word, token, job string }
-
 // store remembers, within bounds: the oldest is forgotten first.
 type store struct {
 	now func() time.Time
@@ -87,7 +84,7 @@ type store struct {
 	next        int
 	tries       map[string]*tally // by job and e-mail
 	drafts      ring[*draft]
-	challenges  ring[*challenge]
+	challenges  ring[string] // id → word
 	tokens      ring[string] // token → kind: solved or passive
 	codes       []sentCode
 }
@@ -106,7 +103,7 @@ func (s *store) reset() {
 	defer s.mu.Unlock()
 	s.submissions, s.kept, s.next, s.codes = nil, 0, 0, nil
 	s.tries = map[string]*tally{}
-	s.drafts, s.challenges, s.tokens = newRing[*draft](maxDrafts), newRing[*challenge](maxTokens), newRing[string](maxTokens)
+	s.drafts, s.challenges, s.tokens = newRing[*draft](maxDrafts), newRing[string](maxTokens), newRing[string](maxTokens)
 }
 
 // add keeps a submission and numbers it.

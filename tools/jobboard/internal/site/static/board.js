@@ -140,9 +140,7 @@
       }, 250);
       return;
     }
-    document.querySelectorAll('[data-field][data-late-kind=resume][hidden]').forEach((f) => {
-      setTimeout(() => { f.hidden = false; }, 300);
-    });
+    setTimeout(() => document.querySelectorAll('[data-field][data-late-kind=resume][hidden]').forEach((f) => { f.hidden = false; }), 300);
   });
   on('click', (e) => {
     const button = e.target.closest('[data-manual]');

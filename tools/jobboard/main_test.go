@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	addr, ended := make(chan string, 1), make(chan error, 1)
+	began := time.Now()
+	env := map[string]string{"JOBBOARD_ADDR": "127.0.0.1:0", "JOBBOARD_SEED": "7"}
+	go func() {
+		ended <- run(ctx, []string{"-jobs", "40"}, func(name string) string { return env[name] }, func(a string) { addr <- a })
+	}()
+	var at string
+	select {
+	case at = <-addr:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("ready after %v", took)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	_ = answer.Body.Close()
+	if err != nil || !strings.Contains(string(text), "tidepool") {
+		t.Errorf("%d, %v", answer.StatusCode, err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for want, c := range map[string]struct {
+		args []string
+		env  map[string]string
+	}{
+		"JOBBOARD_SEED":          {env: map[string]string{"JOBBOARD_SEED": "x"}},
+		"JOBBOARD_JOBS":          {env: map[string]string{"JOBBOARD_JOBS": "many"}},
+		"too few":                {args: []string{"-jobs", "1"}},
+		"set JOBBOARD_ADDR":      {args: []string{"-addr", "127.0.0.1:99999"}},
+		"provided but not defin": {args: []string{"-color"}},
+	} {
+		err := run(t.Context(), c.args, func(name string) string { return c.env[name] }, func(string) {})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
