@@ -206,8 +206,17 @@ var (
 	plainFont  = regexp.MustCompile(`(?i)regular|light|book|roman|thin`)
 	boldFont   = regexp.MustCompile(`(?i)bold|black|heavy|medium|demi|-bd|^(?:[a-z]{6}\+)?(?:cmbx|cmssbx|sfbx|lmbx|ecbx)|-medi$`)
 	italicFont = regexp.MustCompile(`(?i)italic|oblique|slanted|-ita|^(?:[a-z]{6}\+)?(?:cmti|cmsl|sfti|ecti|cmssi)`)
+	markFont   = regexp.MustCompile(`(?i)symbol|wingdings`)
 	iconFont   = regexp.MustCompile(`(?i)awesome|icon|marvosym|dingbat|wingdings|fontello|ifsym|academicons|phosphor|octicons|glyphs|symbols?(?:mt|neu)?$`)
 )
+
+// font is what a font's name says of its characters.
+type font struct{ bold, plain, italic, icons, marks bool }
+
+func fontOf(name string) font {
+	return font{bold: boldFont.MatchString(name), plain: plainFont.MatchString(name), italic: italicFont.MatchString(name),
+		icons: iconFont.MatchString(name), marks: markFont.MatchString(name)}
+}
 
 // PDF 32000-1 table 123.
 const (
@@ -229,10 +238,11 @@ func wordsOf(chars []*responses.GetPageTextStructuredChar, p *Page) []word {
 	if turn == 1 || turn == 3 {
 		p.Width, p.Height = p.Height, p.Width
 	}
+	fonts := map[string]font{}
 	var words []word
 	var cur word
 	var text strings.Builder
-	spaced, grounded := false, false
+	spaced, grounded, widestGap, last := false, false, 0.0, rune(0)
 	flush := func() {
 		if text.Len() > 0 {
 			cur.text, cur.grounded = text.String(), grounded
@@ -268,20 +278,35 @@ func wordsOf(chars []*responses.GetPageTextStructuredChar, p *Page) []word {
 		if size <= 0.5 {
 			size = max(f.Size, box.Y1-box.Y0)
 		}
-		icon := unicode.Is(unicode.Co, r) || iconFont.MatchString(f.Name)
-		bold := boldFont.MatchString(f.Name) ||
-			!plainFont.MatchString(f.Name) && (f.Weight >= 600 && f.Weight <= 1000 || f.Flags&flagForceBold != 0)
-		italic := f.Flags&flagItalic != 0 || italicFont.MatchString(f.Name)
+		face, known := fonts[f.Name]
+		if !known {
+			face = fontOf(f.Name)
+			fonts[f.Name] = face
+		}
+		icon := face.icons || unicode.Is(unicode.Co, r)
+		switch {
+		case icon && face.marks:
+			r, icon = '•', false // Word's list marks
+		case icon && r < unicode.MaxASCII && box.X1-box.X0 < .08*size:
+			icon = false // a pictogram's ActualText, spread over it
+		}
+		bold := face.bold || !face.plain && (f.Weight >= 600 && f.Weight <= 1000 || f.Flags&flagForceBold != 0)
+		italic := face.italic || f.Flags&flagItalic != 0
 		if text.Len() > 0 {
 			gap, fall := box.X0-cur.box.X1, math.Abs(box.Y1-cur.box.Y1)
 			jumped := gap > max(size, cur.size)*.6 || gap < -max(size, cur.size)*2 || fall > max(size, cur.size)*.9
-			if jumped || icon != cur.icon || bold != cur.bold && gap > .1*size {
+			// Names set with wide letters: the blank is only a wider gap before a capital.
+			named := unicode.IsUpper(r) && unicode.IsLower(last) && widestGap > .12*size && gap > 1.2*widestGap
+			if jumped || named || icon != cur.icon || bold != cur.bold && gap > .1*size {
 				flush()
+				spaced = spaced || named
 			}
+			widestGap = max(widestGap, gap)
 		}
+		last = r
 		if text.Len() == 0 {
 			cur = word{size: size, bold: bold, italic: italic, icon: icon, spaced: spaced}
-			spaced, grounded = false, false
+			spaced, grounded, widestGap = false, false, 0
 		}
 		cur.box = cur.box.union(box)
 		cur.size = max(cur.size, size)

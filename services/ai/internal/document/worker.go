@@ -216,7 +216,7 @@ func (p *pool) take() (*process, error) {
 	}
 	cmd := exec.Command(command[0], command[1:]...)
 	// The memory limit makes Go's part collect early; WebAssembly's has its own.
-	cmd.Env = []string{envWorker + "=1", envCache + "=" + p.cacheDir, "GOMAXPROCS=1", "GOMEMLIMIT=256MiB"}
+	cmd.Env = []string{envWorker + "=1", envCache + "=" + p.cacheDir, "GOMAXPROCS=1", "GOGC=400", "GOMEMLIMIT=384MiB"}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 var (
 	emailRE = regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}`)
 	urlRE   = regexp.MustCompile(`(?i)\b(?:https?://|www\.)[^\s<>"'()|·•,]+[^\s<>"'()|·•,.;:]|\b(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|me|ai|app|co|edu|gov|info|biz|tech|site|page|xyz|blog|cv|de|at|ch|fr|es|it|nl|be|pt|br|uk|eu|us|ca|au|in|se|no|dk|fi|pl|cz|jp|kr|cn|ru|localhost)(?:/[^\s<>"'()|·•,]*[^\s<>"'()|·•,.;:])?(?:$|[\s|·•,;)])`)
-	phoneRE = regexp.MustCompile(`(?:\(\+\d{1,3}\)|\+\d{1,3}|\(\d{2,5}\)|\d)[\d\s().\-/–]{5,22}\d|\b\d{3}-[A-Z]{4,7}\b`)
+	phoneRE = regexp.MustCompile(`(?:\(\+\d{1,3}\)|\+\d{1,3}|\(\d{2,5}\)|\d)[\d \x{a0}().\-/–]{5,22}\d|\b\d{3}-[A-Z]{4,7}\b`)
 	faxRE   = regexp.MustCompile(`(?i)\bfax\b|telefax`)
 	telRE   = regexp.MustCompile(`(?i)\b(?:tel|phone|mobile?|cell|telefon|téléphone|teléfono|telefone|telefono|handy|portable|móvil|mobil|gsm)\b`)
 )
@@ -130,6 +130,10 @@ func (p *parse) region() string {
 	return "US"
 }
 
+// personal sections are those about the person, not what the person did. Some
+// put the address below "About me".
+func personal(k kind) bool { return k == header || k == contact || k == summary }
+
 // contacts finds e-mail, telephone and addresses on the web among the rows that
 // are about the person: those above and beside the sections, and all but the
 // references' where those say nothing.
@@ -168,6 +172,9 @@ func (p *parse) contacts(sections []section) {
 // email reads an e-mail address of a row, from its text or its link; one that is
 // broken over two lines is whole in the link.
 func (p *parse) email(rows []row, k int) (string, bool) {
+	if m := emailRE.FindString(rows[k].text); m != "" {
+		return m, true
+	}
 	for _, s := range rows[k].spans {
 		if m, ok := strings.CutPrefix(s.URL, "mailto:"); ok {
 			m, _, _ = strings.Cut(m, "?")
@@ -176,8 +183,7 @@ func (p *parse) email(rows []row, k int) (string, bool) {
 			}
 		}
 	}
-	m := emailRE.FindString(rows[k].text)
-	return m, m != ""
+	return "", false
 }
 
 // links finds the person's addresses on the web.
@@ -210,11 +216,11 @@ func (p *parse) links(sections []section) {
 		p.from(pointer("basics", "profiles", len(b.Profiles)-1, "url"), r, raw, sure*.8)
 	}
 	for _, s := range sections {
-		if s.kind != header && s.kind != contact {
+		if !personal(s.kind) {
 			continue
 		}
 		for i, r := range s.rows {
-			if r.isLong() {
+			if r.isLong() && strings.Count(r.text, "\t")+strings.Count(r.text, "|")+strings.Count(r.text, "·") < 2 {
 				continue
 			}
 			linked := map[string]bool{}
@@ -222,7 +228,7 @@ func (p *parse) links(sections []section) {
 				if span.URL != "" && !linked[span.URL] {
 					linked[span.URL] = true
 					// An address that is printed is kept as printed.
-					if m := cleanURL(span.Text); m != "" && samePlace(m, span.URL) {
+					if m := cleanURL(span.Text); m != "" {
 						add(r, m, .97)
 					} else {
 						add(r, span.URL, .95)
@@ -231,8 +237,10 @@ func (p *parse) links(sections []section) {
 			}
 			text := emailRE.ReplaceAllString(r.text, " ")
 			// A path that is broken after its slash goes on in the next row.
-			if strings.HasSuffix(text, "/") && i+1 < len(s.rows) && !strings.ContainsAny(s.rows[i+1].text, " @") {
-				text += s.rows[i+1].text
+			if u, ok := normalURL(lastField(text)); ok && u.Path == "/" && i+1 < len(s.rows) && !strings.ContainsAny(s.rows[i+1].text, " \t@") {
+				if network, _ := networkOf(u); network != "" {
+					text += s.rows[i+1].text
+				}
 			}
 			for _, m := range urlRE.FindAllString(text, -1) {
 				if m = strings.TrimSpace(strings.TrimRight(m, "|·•,;) ")); m != "" && !alreadyLinked(linked, m) {
@@ -243,6 +251,8 @@ func (p *parse) links(sections []section) {
 	}
 	p.iconLinks(add)
 }
+
+func lastField(s string) string { return s[strings.LastIndexAny(s, " \t")+1:] }
 
 func cleanURL(s string) string {
 	return strings.TrimSpace(strings.TrimRight(urlRE.FindString(s), "|·•,;) "))
@@ -272,7 +282,7 @@ func (p *parse) iconLinks(add func(row, string, float64)) {
 // location reads where the person lives from the header and contact sections.
 func (p *parse) location(sections []section) {
 	for _, s := range sections {
-		if s.kind != header && s.kind != contact {
+		if !personal(s.kind) {
 			continue
 		}
 		for i := range s.rows {
@@ -289,7 +299,7 @@ func (p *parse) location(sections []section) {
 }
 
 // addressLabel is what stands before an address.
-var addressLabel = regexp.MustCompile(`(?i)^(?:address|adresse|location|anschrift|wohnort|ort|dirección|direccion|endereço|morada|indirizzo|adres|domicile|city|based in|lives in)\s*:?\s*$`)
+var addressLabel = regexp.MustCompile(`(?i)^(?:` + lex("address labels") + `)\s*:?\s*$`)
 
 // addressAt reads an address that begins in row i, over as many rows as it goes on.
 func (p *parse) addressAt(rows []row, i int) (string, int) {
@@ -337,12 +347,12 @@ func (p *parse) addressAt(rows []row, i int) (string, int) {
 // cityLine is a short line of words and numbers, as the lines of an address are.
 func cityLine(s string) bool {
 	n := len(strings.Fields(s))
-	return n >= 1 && n <= 7 && !strings.ContainsAny(s, "@:%+()") && dates0(s)
+	return n >= 1 && n <= 7 && !strings.ContainsAny(s, "@:%+()") && !hasDates(s)
 }
 
-func dates0(s string) bool {
+func hasDates(s string) bool {
 	_, ok := findDates(s)
-	return !ok
+	return ok
 }
 
 // addressGoesOn tells whether a cell can be a further line of an address.
@@ -370,7 +380,7 @@ func splitAddress(s string) Location {
 	var rest []string
 	for _, part := range splitCommas(s) {
 		part = strings.Trim(part, " .")
-		if m := zipRE.FindStringSubmatch(part); m != nil && l.PostalCode == "" && !(streetRE.MatchString(part) && strings.HasPrefix(part, m[1])) {
+		if m := zipRE.FindStringSubmatch(part); m != nil && l.PostalCode == "" && (!streetRE.MatchString(part) || !strings.HasPrefix(part, m[1])) {
 			l.PostalCode = m[1]
 			before, after, _ := strings.Cut(part, m[1])
 			part = strings.TrimSpace(strings.TrimSpace(before) + " " + strings.TrimSpace(after))

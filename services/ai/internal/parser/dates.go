@@ -25,19 +25,11 @@ var months = []struct {
 	{"juin|jun|giu", 6}, {"juil|jul|lug", 7}, {"aug|aou|aoû|ago", 8}, {"sep|set", 9}, {"oct|okt|ott|out", 10}, {"nov", 11}, {"dec|dez|déc|dic", 12},
 }
 
-const (
-	// A month's name is one of the words that begin like one; \p{L} for the rest.
-	monthName = `(?:january|february|march|april|may|june|july|august|september|october|november|december|` +
-		`januar|jänner|februar|feber|märz|maerz|mai|juni|juli|oktober|dezember|` +
-		`janvier|février|fevrier|mars|avril|juin|juillet|août|aout|septembre|octobre|novembre|décembre|decembre|` +
-		`enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre|` +
-		`janeiro|fevereiro|março|marco|maio|junho|julho|setembro|outubro|novembro|dezembro|` +
-		`gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|` +
-		`januari|februari|maart|mei|augustus|` +
-		`jan|feb|fév|fev|mar|mär|mrz|mrt|apr|avr|abr|jun|jul|juil|aug|aoû|ago|sept|sep|set|oct|okt|ott|out|nov|dec|déc|dez|dic|gen|ene|mag|giu|lug)`
-	season  = `(?:spring|summer|fall|autumn|winter|frühjahr|sommer|herbst|printemps|été|automne|hiver|primavera|verano|otoño|invierno|verão|outono|inverno|estate|autunno|lente|zomer|herfst)`
-	year    = `(?:1[5-9]|20)\d\d`
-	datePat = `(?:` +
+var (
+	monthName = `(?:` + lex("months") + `)`
+	season    = `(?:` + lex("seasons") + `)`
+	year      = `(?:1[5-9]|20)\d\d`
+	datePat   = `(?:` +
 		year + `-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?` + // 2013-12-01
 		`|(?:0?[1-9]|[12]\d|3[01])[./](?:0?[1-9]|1[0-2])[./]` + year + // 31.12.2013
 		`|(?:0?[1-9]|1[0-2])\s?[./]\s?` + year + // 12/2013
@@ -45,9 +37,9 @@ const (
 		`|(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|º|\.)?\s+(?:de\s+|of\s+)?)?` + monthName + `\b\.?,?\s*(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?,\s*)?(?:del?\s+)?(?:` + year + `|['’]\d\d)` + // [1] March[ 2,] 2013
 		`|` + season + `\s+` + year +
 		`|` + year + `)`
-	presentPat = `(?:(?:the\s+)?present|current(?:ly)?|now|today|ongoing|date|heute|aktuell|jetzt|laufend|dato|présent|aujourd['’]hui|actuel(?:lement)?|ce jour|en cours|(?:la\s+)?actualidad|(?:el\s+)?presente|actual(?:mente)?|hoy|atual(?:mente)?|(?:o\s+)?momento|hoje|oggi|attuale|in corso|heden|nu)`
-	joinPat    = `\s*(?:-{1,3}|–|—|−|‒|~|→|to|until|till|through|bis(?:\s+zum)?|au|à|al|a|hasta|até|ate|fino a|tot(?:\s+en\s+met)?|t/m)\s*`
-	sincePat   = `(?:since|from|seit|ab|depuis(?:\s+le)?|desde|dal|da|sinds|vanaf)\s+`
+	presentPat = `(?:` + lex("present") + `)`
+	joinPat    = `\s*(?:` + lex("until") + `)\s*`
+	sincePat   = `(?:` + lex("since") + `)\s+`
 )
 
 var (
@@ -60,8 +52,30 @@ var (
 	numbers = regexp.MustCompile(`\d+`)
 )
 
+// hasYear is a quick look for what every date has: four digits from 1500 to 2099,
+// or two after an apostrophe.
+func hasYear(text string) bool {
+	run := 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c < '0' || c > '9' {
+			run = 0
+			continue
+		}
+		if run++; run == 4 && (text[i-3] == '1' && text[i-2] >= '5' || text[i-3] == '2' && text[i-2] == '0') {
+			return true
+		}
+	}
+	return strings.ContainsAny(text, "'’") && shortYear.MatchString(text)
+}
+
+var shortYear = regexp.MustCompile(`['’]\d\d`)
+
 // findDates finds the first range in text, else the first single date.
 func findDates(text string) (dates, bool) {
+	if !hasYear(text) {
+		return dates{}, false
+	}
 	if m := rangeRE.FindStringSubmatchIndex(text); m != nil {
 		a, b := text[m[4]:m[5]], text[m[6]:m[7]]
 		d := dates{isRange: true, from: m[2], to: m[3]}

@@ -25,7 +25,7 @@ var dateLabelRE = regexp.MustCompile(`(?i)(?:awarded|published|released|issued|e
 // anywhere in a short row, a single date that stands apart, and in a long row
 // only what comes first.
 func anchor(r *row) (dates, bool) {
-	d, ok := findDates(r.text)
+	d, ok := r.dates, r.dated
 	if !ok {
 		return d, false
 	}
@@ -36,7 +36,7 @@ func anchor(r *row) (dates, bool) {
 	switch {
 	case d.isRange && (!r.isLong() || starts && len(before) == 0):
 		return d, !r.bullet || starts || ends
-	case r.isLong() && !(before == "" && strings.HasPrefix(after, "\t")):
+	case r.isLong() && (before != "" || !strings.HasPrefix(after, "\t")):
 		return d, false
 	case starts && ends:
 		return d, true
@@ -53,7 +53,7 @@ func anchor(r *row) (dates, bool) {
 // headLike tells whether a row can name an entry: no list item, no sentence.
 func headLike(r *row) bool {
 	return !r.bullet && !r.isLong() && utf8.RuneCountInString(r.text) <= 110 &&
-		!(strings.HasSuffix(r.text, ".") && len(strings.Fields(r.text)) > 7)
+		(!strings.HasSuffix(r.text, ".") || len(strings.Fields(r.text)) <= 7)
 }
 
 // entriesOf divides the rows of a section into entries.
@@ -90,7 +90,7 @@ func entriesOf(rows []row) []entry {
 	if lead := starts[0]; lead > 0 && lead <= 2 && above < 3 {
 		all := true
 		for i := range lead {
-			all = all && headLike(&rows[i])
+			all = all && headLike(&rows[i]) && (above > 0 || rows[i].look.size <= rows[at[0]].look.size*1.05)
 		}
 		if all {
 			starts[0] = 0
@@ -241,8 +241,8 @@ type piece struct {
 
 // separators divide the parts of a head within a cell.
 var (
-	separators  = regexp.MustCompile(`\s+[|•·∙●⋅◦/]\s+|\s*[|•∙●]\s*|\s+[–—―-]\s+|\s+@\s+|\s+(?:at|bei|chez|presso|bij)\s+(?:the\s+|der\s+|dem\s+)?`)
-	trailParens = regexp.MustCompile(`(?i)\s*\((?:part[- ]time|full[- ]time|contract|freelance|remote|hybrid|teilzeit|vollzeit|temps (?:plein|partiel)|internship|intern|permanent|temporary)\)\s*$`)
+	separators  = regexp.MustCompile(`\s+[|•·∙●⋅◦]\s+|\s*[|•∙●]\s*|\s+[–—―-]\s+|\s+@\s+|\s+(?:at|bei|chez|presso|bij)\s+(?:the\s+|der\s+|dem\s+)?`)
+	trailParens = regexp.MustCompile(`(?i)\s*\((?:` + lex("terms of work") + `)\)\s*$`)
 )
 
 // pieces takes the rows of a head apart: at tabs, at separators, where the
@@ -251,7 +251,7 @@ func pieces(head []row) []piece {
 	var out []piece
 	for _, r := range head {
 		text := []byte(r.text)
-		if d, ok := findDates(r.text); ok {
+		if d := r.dates; r.dated {
 			if loc := dateLabelRE.FindStringIndex(r.text[:d.from]); loc != nil && loc[0] < loc[1] {
 				d.from = loc[0]
 			}
@@ -340,7 +340,7 @@ func aroundPlaces(p piece) []piece {
 	}
 	parts := splitCommas(p.text)
 	for i := 1; i < len(parts); i++ {
-		if !isRegion(parts[i]) {
+		if !isRegion(parts[i]) && !isPlace(parts[i]) {
 			continue
 		}
 		from := i
@@ -457,6 +457,7 @@ func (ro roles) assign(entries []entry) []named {
 		if len(mains[k]) == 1 {
 			mains[k] = ro.splitOne(mains[k][0])
 		}
+		mains[k] = ro.mend(mains[k])
 		if m := mains[k]; len(m) >= 2 {
 			forward += ro.first(m[0].text) - ro.second(m[0].text) + ro.second(m[1].text) - ro.first(m[1].text)
 		}
@@ -492,6 +493,22 @@ func (ro roles) assign(entries []entry) []named {
 	}
 	inherit(out)
 	return out
+}
+
+// mend joins the first two parts where a separator stood within the position,
+// and the institution is the third: "PhD - Thesis: …" above the school.
+func (ro roles) mend(m []piece) []piece {
+	if len(m) < 3 || ro.first(m[0].text)+ro.first(m[1].text) > 0 || ro.first(m[2].text) <= 0 || m[0].row.line != m[1].row.line || m[0].look != m[1].look || strings.Contains(m[0].row.text, "\t"+m[1].text) {
+		return m
+	}
+	from := strings.Index(m[0].row.text, m[0].text)
+	to := strings.LastIndex(m[0].row.text, m[1].text)
+	if from < 0 || to < from {
+		return m
+	}
+	joined := m[0]
+	joined.text = m[0].row.text[from : to+len(m[1].text)]
+	return append([]piece{joined}, m[2:]...)
 }
 
 // inherit gives positions without a company that of the entry above, where that
@@ -530,8 +547,8 @@ func (ro roles) splitOne(p piece) []piece {
 	x, y := p, p
 	x.text = strings.Join(parts[:at], ", ")
 	tail := parts[at:]
-	if n := len(tail); turned && n > 1 && cityRE.MatchString(tail[n-1]) && ro.first(tail[n-1]) == 0 && ro.first(strings.Join(tail[:n-1], ", ")) > 0 {
-		tail = tail[:n-1] // the town after the institution
+	if n := len(tail); turned && n > 1 && ro.first(tail[n-1]) == 0 && len(strings.Fields(tail[n-1])) <= 4 {
+		tail = tail[:n-1] // the place after the institution
 	}
 	y.text = strings.Join(tail, ", ")
 	return []piece{x, y}

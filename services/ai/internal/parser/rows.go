@@ -27,6 +27,8 @@ type row struct {
 	wrapped      int // lines it goes over, without the first
 	x            float64
 	firstOfBlock bool
+	dates        dates // the first in the text
+	dated        bool
 }
 
 // look is a typographic style, rounded so that equal ones compare equal.
@@ -99,6 +101,7 @@ func (r *row) finish() {
 		}
 	}
 	r.look.caps = isCaps(r.text)
+	r.dates, r.dated = findDates(r.text)
 }
 
 func isCaps(s string) bool {
@@ -122,6 +125,7 @@ func mergeSplitDates(rows []row) []row {
 		if n := len(out); n > 0 && onlyMon.MatchString(out[n-1].text) && len(r.text) >= 4 && yearRE.MatchString(r.text[:4]) {
 			out[n-1].text += " " + r.text
 			out[n-1].spans = append(out[n-1].spans, document.Span{Text: " " + r.text, Size: r.look.size})
+			out[n-1].dates, out[n-1].dated = findDates(out[n-1].text)
 			continue
 		}
 		out = append(out, r)

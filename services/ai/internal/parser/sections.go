@@ -40,39 +40,37 @@ var headingWords = []struct {
 	kind kind
 	re   *regexp.Regexp
 }{
-	{volunteer, words(`volunt|ehrenamt|benevol|vrijwillig|soziales engagement|community service`)},
-	{publications, words(`publicat|publikation|veroffentlich|publicac|pubblicazion|publicaties|papers|bibliograph`)},
-	{languages, regexp.MustCompile(`^(?:(?:foreign |other )?languages?(?: skills| knowledge| proficiency| competences?)?|sprach(?:en|kenntnisse)|fremdsprachen|langues?(?: (?:etrangeres|parlees))?|idiomas?|linguas?|lingue(?: straniere)?|competenze linguistiche|talen(?:kennis)?|conhecimentos linguisticos)$`)},
-	{certificates, words(`certific|zertifi|licen[cs]es?$|weiterbildung|kurse|certyf|attestat|courses? and cert|trainings?$`)},
-	{awards, words(`awards?|honou?rs?|prizes?|achievements?|accomplishments|auszeichnung|distinction|prix|premi|onderscheiding|scholarships?|stipend|reconocimient`)},
-	{references, words(`referen[cz]|referee|referencia|referenti|testimonial|recommendation`)},
-	{interests, words(`interest|hobb|interess|loisir|centres? d ?interet|aficion|passatemp|freizeit|intereses|interessi|activites extra`)},
-	{projects, words(`projects?|projekte?|projets?|proyectos?|projetos?|progetti|projecten|portfolio`)},
-	{education, words(`educat|academic (?:background|history|qualif)|ausbildung|bildung|studium|schul|hochschul|formation|etudes|diplomes?|formacion|educacion|formacao|educacao|estudios|istruzione|formazione|opleiding|onderwijs|studies|qualifications`)},
-	{work, words(`experience|employment|work|career|job history|berufs|beruflich|werdegang|arbeitserfahrung|praktika|praktisch|parcours|emploi|experiencia|laboral|trabajo|profissional|esperienz|lavorativ|werkervaring|loopbaan|internships?|positions? held|anstellung`)},
-	{skills, words(`skills?|competenc|kenntniss|fahigkeit|kompetenz|habilidad|aptitud|compétences|competenz|vaardighed|competenties|technolog|tools|expertise|stack|conocimient|conheciment|knowledges?|proficienc|strengths|starken|atouts|logiciels|informatique|software|edv|it kenntnisse|capabilities`)},
-	{summary, words(`summary|profile$|about|objective|^profil$|profil professionnel|zusammenfassung|uber mich|kurzprofil|^resume$|a propos|perfil|resumen|sobre|profilo|sommario|profiel|samenvatting|over mij|introduction|personal statement|overview|presentation personnelle|objetivo|ziel$`)},
-	{contact, words(`contact|personal (?:information|details|data|info)|kontakt|personliche (?:daten|angaben)|angaben zur person|coordonnees|etat civil|datos personales|dados pessoais|informacion personal|informations personnelles|dati personali|informazioni personali|contatt|contato|persoonlijke gegevens|gegevens|address|adresse|profiles|profile links|links|social|online`)},
-	{other, words(`activit|extracurricular|membership|affiliation|patents?|talks|presentations?|conferences?|hearings|committees?|writing|additional information|miscellaneous|divers|sonstiges|job applied for|thesis|declaration|availability|military|appendix|annexes|background|key information|all elements|leadership|teaching|workshops`)},
+	{volunteer, words(lex("heading volunteer"))},
+	{publications, words(lex("heading publications"))},
+	{languages, regexp.MustCompile(`^(?:` + lex("heading languages") + `)$`)},
+	{certificates, words(lex("heading certificates"))},
+	{awards, words(lex("heading awards"))},
+	{references, words(lex("heading references"))},
+	{interests, words(lex("heading interests"))},
+	{projects, words(lex("heading projects"))},
+	{education, words(lex("heading education"))},
+	{work, words(lex("heading work"))},
+	{skills, words(lex("heading skills"))},
+	{summary, words(lex("heading summary"))},
+	{contact, words(lex("heading contact"))},
+	{other, words(lex("heading other"))},
 }
 
 // exactHeadings are headings that are nothing else when they stand alone.
-var exactHeadings = regexp.MustCompile(`^(?:(?:professional |work(?:ing)? |relevant |related |employment |career )?(?:experience|history|summary|profile)|work(?: and| &)? ?experience|employment|education(?: and training)?|(?:technical |key |core |personal |soft |hard )?skills?(?: and [a-z]+)?|summary|profile|objective|about(?: me)?|languages?|projects|personal projects|publications|certifications?|certificates|awards?|honou?rs(?: and awards)?|awards and honou?rs|references|interests|hobbies|volunteer(?:ing)?(?: experience| work)?|contact(?: information| details| me)?|profiles|personal (?:information|details)|` +
-	`berufserfahrung|beruflicher werdegang|ausbildung|bildungsweg|schulbildung|studium|kenntnisse|(?:fach)?kompetenzen|fahigkeiten|sprachen|sprachkenntnisse|projekte|zertifikate|weiterbildung(?:en)?|auszeichnungen|interessen|hobbys|referenzen|personliche (?:daten|angaben)|kontakt|profil|ehrenamt|` +
-	`experiences?(?: professionnelles?)?|formations?|competences?|langues?|projets|centres? d ?interets?|loisirs|certifications|diplomes?(?: (?:et|&) concours| concours)?|coordonnees|a propos|` +
-	`experiencia(?: (?:laboral|profesional|profissional))?|educacion|formacion(?: academica)?|habilidades|competencias|idiomas|proyectos|certificaciones|intereses|perfil|sobre mi|resumen|datos personales|contacto|formacao(?: academica)?|projetos|certificacoes|interesses|` +
-	`esperienz[ae](?: (?:lavorativ[ae]|professionali))?|istruzione(?: e formazione)?|formazione|competenze|lingue|progetti|certificazioni|interessi|profilo|contatti|` +
-	`werkervaring|opleiding(?:en)?|vaardigheden|talen|projecten|certificaten|interesses|profiel|contactgegevens|referenties)$`)
+var exactHeadings = regexp.MustCompile(`^(?:` + lex("exact headings") + `)$`)
 
 // words matches beginnings of words.
 func words(alternatives string) *regexp.Regexp {
 	return regexp.MustCompile(`(?:^|\s)(?:` + alternatives + `)`)
 }
 
+// counter is how many entries a heading has: "Experience (3)".
+var counter = regexp.MustCompile(`\s*\(\d+\)$`)
+
 // headingKind tells what a text is the heading of, and how surely: 1 when it is
 // one of the usual headings, less when it only has a word of one.
 func headingKind(text string) (kind, float64) {
-	text = strings.Trim(strings.TrimSpace(text), ":. ")
+	text = strings.Trim(counter.ReplaceAllString(strings.TrimSpace(text), ""), ":. ")
 	if n := utf8.RuneCountInString(text); n < 2 || n > 48 || strings.ContainsAny(text, "@.;?!|0123456789") || strings.Count(text, ",") > 1 {
 		return other, 0
 	}
@@ -166,7 +164,7 @@ func findHeadings(rows []row, name int) []candidate {
 			continue
 		}
 		k, sure := headingKind(text)
-		if sure == 0 {
+		if sure == 0 || sure < 1 && (k == skills || k == projects || k == education || k == certificates || k == other) && titleScore(text) > 0 {
 			continue
 		}
 		score := sure * .7
@@ -191,6 +189,10 @@ func findHeadings(rows []row, name int) []candidate {
 		if score >= .65 {
 			found = append(found, candidate{row: i, kind: k, sure: score, label: label, look: lk, level: r.heading})
 		}
+	}
+	if !slices.ContainsFunc(found, func(c candidate) bool { return !c.label }) {
+		// Labels alone make sections only when they are surely those of sections.
+		found = slices.DeleteFunc(found, func(c candidate) bool { return c.sure < 1 })
 	}
 	usual, level := usualLook(found)
 	out := found[:0]
@@ -251,7 +253,7 @@ func unnamed(rows []row, known []candidate, usual look, level, name int) []candi
 		if level > 0 {
 			alike = r.heading == level
 		}
-		if !alike || isKnown[i] || i == name || r.bullet {
+		if !alike || isKnown[i] || i == name || i == name+1 && name >= 0 || r.bullet {
 			continue
 		}
 		if n := utf8.RuneCountInString(r.text); n > 40 || strings.ContainsAny(r.text, "\t@") {

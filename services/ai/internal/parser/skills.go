@@ -22,6 +22,14 @@ func splitList(s string) []string {
 			}
 		}
 	}
+	// "Word, Excel & Outlook"
+	if n := len(out); n > 1 {
+		for _, and := range []string{" & ", " and ", " und ", " et ", " y ", " e ", " en "} {
+			if a, b, ok := strings.Cut(out[n-1], and); ok && !strings.Contains(a, " ") && !strings.Contains(b, " ") {
+				return append(out[:n-1], a, b)
+			}
+		}
+	}
 	return out
 }
 
@@ -59,8 +67,15 @@ func (p *parse) skills(rows []row) {
 	for i := range rows {
 		r := &rows[i]
 		text := strings.TrimSpace(r.text)
+		if gridRE.MatchString(plain(text)) {
+			continue
+		}
 		if name, rest, ok := skillGroup(text); ok {
 			flush()
+			if tongueOf(name) == name && fluencyWords.MatchString(plain(rest)) {
+				p.addLanguage(name, rest, *r)
+				continue
+			}
 			if languageGroup(name, rest) {
 				p.languageList(rest, *r)
 				continue
@@ -109,6 +124,10 @@ func (p *parse) skills(rows []row) {
 	}
 	flush()
 }
+
+// gridRE are the heads and the key of the Europass grid of languages and digital
+// competences.
+var gridRE = regexp.MustCompile(`^(?:` + lex("grid labels") + `)?(?:` + lex("grid heads") + `)\b`)
 
 // stands tells whether a row is set as a heading within its section.
 func stands(r *row, body look) bool {
@@ -164,7 +183,7 @@ func (p *parse) addSkill(s Skill, r row, sure float64) {
 
 // languageGroup tells whether a group within the skills holds spoken languages.
 func languageGroup(name, rest string) bool {
-	if k, _ := headingKind(name); k != languages {
+	if k, _ := headingKind(name); k != languages && !fluencyWords.MatchString(plain(name)) {
 		return false
 	}
 	n := 0

@@ -12,28 +12,21 @@ import (
 )
 
 // Words that jobs are called by, in plain text, as beginnings of words.
-var titleWords = words(`(?:[a-z]*(?:engineer|developer|entwickler|ingenieur|leiter|berater|verwalter|assisten|kaufmann|kauffrau|mitarbeiter|arbeiter|lehrer|pfleger|techniker|meister|fuhrer|schwester|ontwikkelaar|medewerker|beheerder))` +
-	`|manager|director|analyst|architect|administrator|consultant|designer|scientist|researcher|specialist|coordinator|supervisor|officer|lead$|lead |leader|head of|chief|c[efitmpo]o\b|vp\b|vice president|president|founder|co founder|cofounder|owner|partner|principal|associate|assistant|intern\b|internship|trainee|apprentice|student assistant|working student|teacher|tutor|lecturer|professor|instructor|trainer|coach|mentor|nurse|doctor|physician|surgeon|therapist|pharmacist|accountant|auditor|bookkeeper|controller|banker|broker|trader|lawyer|attorney|paralegal|judge|clerk|secretary|receptionist|cashier|salesman|salesperson|sales rep|representative|account executive|executive|marketer|recruiter|copywriter|writer|editor|journalist|reporter|reporting|translator|photographer|artist|producer|chef|cook|waiter|waitress|barista|bartender|driver|pilot|mechanic|electrician|plumber|carpenter|welder|operator|technician|programmer|tester|devops|sre\b|webmaster|freelance|contractor|volunteer|fellow|postdoc|research assistant|teaching assistant|member|chair|advisor|adviser|buyer|planner|scrum|product owner|strategist|guard|soldier|sergeant|governess|librarian|curator|economist|statistician|chemist|biologist|physicist|mathematician|superintendent|foreman|stylist|cleaner|caretaker|superviseur|agent|inspector|dispatcher|merchandiser|stocker|server\b|crew|staff|` +
-	`entwickler|ingenieur|leiter|berater|verkaufer|sachbearbeiter|projektleit|praktikant|praktikum|werkstudent|geschaftsfuhr|referent|lehrkraft|lehrer|arzt|arztin|krankenpfleg|techniker|meister|auszubildende|freiberuf|inhaber|gesellschafter|assistent|redakteur|buchhalter|kaufmann|kauffrau|monteur|fahrer|` +
-	`ingenieur|developpeu|chef de|chef d |responsable|directeur|directrice|charge de|chargee|gerant|consultant|enseignant|professeur|formateur|vendeu|comptable|technicien|assistant|stagiaire|stage|alternan|apprenti|infirmier|medecin|redacteur|animateur|conseiller|secretaire|ouvrier|conducteur|` +
-	`ingenier|desarrollador|director|gerente|jefe|jefa|responsable|encargad|coordinador|analista|consultor|profesor|maestr|docente|becari|practicas|contable|administrativ|vendedor|comercial|dependient|camarer|enfermer|medic|tecnic|asistente|auxiliar|abogad|arquitect|disenador|` +
-	`engenheir|desenvolvedor|programador|gestor|diretor|coordenador|analista|estagiari|professora?|assistente|auxiliar|enfermeir|advogad|arquitet|` +
-	`sviluppator|ingegner|responsabile|direttor|impiegat|consulente|tirocin|stagista|insegnante|docente|commess|camerier|infermier|avvocat|contabile|addett|operai|tecnico|progettista|` +
-	`ontwikkelaar|directeur|medewerker|adviseur|docent|leraar|stagiair|verkoper|verpleeg|beheerder|monteur|bedrijfsleider`)
+var titleWords = words(lex("titles"))
 
 // Words that employers are called by.
-var companyWords = regexp.MustCompile(`(?i)(?:^|[\s(,.])(?:inc|incorporated|llc|llp|ltd|limited|plc|corp|corporation|co|company|companies|gmbh|ag|kg|ohg|gbr|e\.?v|se|s\.?a\.?s|sarl|s\.?l|s\.?l\.?u|s\.?p\.?a|s\.?r\.?l|b\.?v|n\.?v|ab|oy|a/?s|aps|pty|pvt|holdings?|group|gruppe|groupe|grupo|gruppo|groep|partners|associates|technologies|technology|tech|solutions|systems|software|labs?|laborator(?:y|ies)|studios?|consulting|consultants|industries|enterprises?|ventures|capital|bank|banque|banco|banca|insurance|versicherung|financial|management|services|logistics|media|digital|networks?|pharma(?:ceuticals)?|foods?|hotels?|restaurants?|café|cafe|hospital|klinik|clinic|h[oô]pital|krankenhaus|foundation|stiftung|fondation|association|verein|verband|society|institut[eo]?|council|commission|committee|ministry|ministerium|minist[eè]re|ministerio|government|department|agency|agentur|agence|army|navy|air force|airlines?|motors?|energy|electric|university|universit[äéàa]t?|universidade|universidad|college|school|schule|academy|academia|museum|theat(?:er|re)|news|times|post|press|store|stores|shop|supermarket|market|healthcare|health|medical|law|research|international|global|nationale?|center|centre|zentrum)(?:$|[\s),.])`)
+var companyWords = regexp.MustCompile(`(?i)(?:^|[\s(,.])(?:` + lex("companies") + `)(?:$|[\s),.])`)
 
 // Words that schools are called by.
-var schoolWords = words(`[a-z]*(?:universit|hochschul|akademie|gymnasium|realschule|gesamtschule|berufsschule|schule|college|instituut)|universidad|universidade|universita|uni |uni$|school|college|academy|academia|academie|institute?|istituto|instituto|polytechni|politecni|politecnico|ecole|lycee|iut\b|iufm|liceo|colegio|escuela|escola|faculty|faculdad|facultad|faculte|facolta|seminary|conservator|bootcamp|eth\b|mit$|mit |epfl|rwth|tu |fh |postech|caltech|ucla|insead|hec\b|coursera|udacity|udemy`)
+var schoolWords = words(lex("schools"))
 
 // Words that degrees are called by.
-var degreeWords = regexp.MustCompile(`(?i)(?:^|[\s(,/])(?:bachelor(?:['’]?s)?|master(?:['’]?s)?|magister|ph\.?\s?d|dphil|doctor(?:ate|al)?|promotion|doktor|dr\.|m\.?b\.?a|b\.?\s?(?:a|s|sc|eng|tech|ed|com|b\.?a)\.?|m\.?\s?(?:a|s|sc|eng|tech|ed|phil|res)\.?|bsc|msc|beng|meng|btech|mtech|ba|bs|ms|ma|ll\.?[bm]|j\.?d|m\.?d|associate(?:['’]?s)?|diplom[ae]?|diploma|dipl\.?(?:-ing)?|staatsexamen|abitur|fachabitur|matura|mittlere reife|ausbildung|lehre|licence|licenciatura|licenciad[oa]|licentiate|grado|m[aá]ster|mestrado|doutorado|doctorado|doctorat|bac(?:calaur[eé]at)?|dut|bts|deug|capes|agr[eé]gation|maîtrise|laurea|dottorato|maturit[aà]|undergraduate|graduate|postgraduate|certificate|certificat|ged|high school|a-?levels?|gcse|honou?rs|minor|major|vwo|havo|mbo|hbo|propedeuse|grades?|studies|student|studium|technikum)(?:$|[\s),.:/-])`)
+var degreeWords = regexp.MustCompile(`(?i)(?:^|[\s(,/])(?:` + lex("degrees") + `)(?:$|[\s),.:/-])`)
 
 // fluency levels of languages, and levels of skills.
 var (
-	fluencyWords = words(`native|mother tongue|muttersprach|langue maternelle|lengua materna|lingua materna|madrelingua|nativ|moedertaal|bilingu|fluent|flie(?:ss|ß)end|verhandlungssicher|courant|fluido|fluente|vloeiend|fluency|professional|advanced|fortgeschritten|avance|avanzad|avancado|avanzat|gevorderd|intermediate|mittel|intermediaire|intermedi|gute?|good|working|conversational|konversation|limited|elementary|basic|beginner|grund|notions|debutant|scolaire|basico|base|basis|niveau|proficien|near native|fair|bits of|schulkenntnisse|sehr gut|[abc][12]\b|delf|dalf|toefl|ielts|jlpt|hsk|oral|written|spoken|upper|full|very`)
-	levelWords   = regexp.MustCompile(`(?i)^\(?(?:expert|experte|advanced|intermediate|beginner|basic|novice|proficient|proficiency|master|senior|junior|professional|competent|fluent|familiar|strong|good|excellent|fortgeschritten|grundkenntnisse|anfänger|sehr gut|gut|avancé|intermédiaire|débutant|avanzado|intermedio|básico|avançado|intermediário|avanzato|base|gevorderd|skilled|mid|mid-level)\)?$`)
+	fluencyWords = words(lex("fluency"))
+	levelWords   = regexp.MustCompile(`(?i)^\(?(?:` + lex("levels") + `)\)?$`)
 )
 
 // statesRE are the codes of states and provinces that follow a city after a comma.
@@ -77,7 +70,7 @@ func names() (map[string]string, map[string]bool) {
 		"the netherlands": "NL", "holland": "NL", "republic of korea": "KR", "korea": "KR", "s korea": "KR", "czech republic": "CZ", "turkiye": "TR", "russia": "RU", "uae": "AE", "vietnam": "VN", "taiwan": "TW", "eire": "IE", "eire ireland": "IE", "northern ireland": "GB", "hong kong": "HK", "macau": "MO", "brd": "DE", "remote": ""} {
 		lands[name] = code
 	}
-	for _, n := range []string{"mandarin", "cantonese", "hindustani", "farsi", "flemish", "castilian", "castellano", "hochdeutsch", "schweizerdeutsch", "sign language", "american sign language", "gebardensprache", "latein", "altgriechisch", "brazilian portuguese", "simplified chinese", "traditional chinese", "norsk", "svenska", "dansk", "suomi", "deutsch", "francais", "espanol", "portugues", "italiano", "nederlands", "polski", "turkce", "russkij", "tagalog", "filipino", "creole", "haitian creole", "swiss german", "austrian german"} {
+	for n := range strings.SplitSeq(lex("more languages"), "|") {
 		tongues[n] = true
 	}
 	return lands, tongues
@@ -136,19 +129,19 @@ func isPlace(s string) bool {
 		_, ok := lands()[p]
 		return ok || p == "remote" || p == "hybrid" || p == "homeoffice"
 	}
-	if len(parts) > 4 {
+	if len(parts) > 4 || !isRegion(parts[len(parts)-1]) && !isRegion(parts[max(1, len(parts)-2)]) {
 		return false
 	}
 	for i, part := range parts {
 		part = strings.TrimSpace(part)
-		if i == 0 && (!cityRE.MatchString(part) || len(strings.Fields(part)) > 4) {
+		if companyScore(part) > 0 || schoolScore(part) > 0 || titleScore(part) > 0 {
 			return false
 		}
-		if i > 0 && isRegion(part) {
-			return true
+		if i == 0 && (!cityRE.MatchString(part) || len(strings.Fields(part)) > 4) || i > 0 && !isRegion(part) && !cityRE.MatchString(part) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // isRegion tells whether a text is a state or a country, with or without a postal code.
@@ -167,7 +160,7 @@ func isRegion(s string) bool {
 // usStates are the states' names, which stand where a country would.
 var usStates = func() map[string]bool {
 	m := map[string]bool{}
-	for s := range strings.SplitSeq("alabama,alaska,arizona,arkansas,california,colorado,connecticut,delaware,florida,georgia,hawaii,idaho,illinois,indiana,iowa,kansas,kentucky,louisiana,maine,maryland,massachusetts,michigan,minnesota,mississippi,missouri,montana,nebraska,nevada,new hampshire,new jersey,new mexico,new york,north carolina,north dakota,ohio,oklahoma,oregon,pennsylvania,rhode island,south carolina,south dakota,tennessee,texas,utah,vermont,virginia,washington,west virginia,wisconsin,wyoming,ontario,quebec,british columbia,alberta,bavaria,bayern,hessen,nrw,baden wurttemberg,sachsen,ile de france,catalunya,cataluna,andalucia,madrid,lombardia,lazio", ",") {
+	for s := range strings.SplitSeq(lex("regions"), "|") {
 		m[s] = true
 	}
 	return m
