@@ -74,20 +74,22 @@ func Generate(seed uint64, perCompany int, today time.Time) (*Board, error) {
 	}
 	b := &Board{Companies: companies, Places: places, byKey: map[string]*Job{}}
 	day := today.UTC().Truncate(24 * time.Hour)
-	nth := map[string]int{} // of a platform's companies
+	nth := map[string]int{} // of a platform's companies, by kind of page
 	for i, c := range companies {
 		g := generator{r: random(seed, c.Token), texts: texts, day: day, company: c}
+		kind := c.Platform
+		if c.Variant == "react" {
+			kind += c.Variant
+		}
 		for n := range perCompany {
 			j := g.job(n)
 			if n == 3 || n == 4 {
 				g.trap(j, traps[(2*i+n)%len(traps)])
 			}
-			j.Modes = builtIn(c, nth[c.Platform], n)
+			j.Modes = builtIn(c, nth[kind], n)
 			c.Jobs = append(c.Jobs, j)
 		}
-		if c.Platform != Careers || c.Token != "stillwater" {
-			nth[c.Platform]++
-		}
+		nth[kind]++
 	}
 	b.repeatOnCareers("fernhill", "ironbridge", 4)
 	for _, c := range companies {
@@ -110,17 +112,19 @@ func random(seed uint64, name string) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // made-up postings, to be repeated from a seed
 }
 
-// builtIn gives the modes that the n-th posting of a company carries from the start: from the seventh posting on, one
-// mode each, over all companies of the platform in turn.
+// builtIn gives the modes that the n-th posting of a company carries from the start: from the seventh to the twelfth, one
+// mode each, over all companies of the platform in turn. Greenhouse's two kinds of pages have theirs each; only the
+// React-like one asks for a code, and it has the most important of the others.
 func builtIn(c *Company, nth, n int) []string {
+	all := Modes[:len(Modes)-1]
 	switch c.Platform {
-	case Greenhouse, Lever, Ashby, Workable, Careers:
+	case Lever, Ashby, Workable, Careers:
+	case Greenhouse:
+		if c.Variant == "react" {
+			all = slices.Concat(Modes[len(Modes)-1:], all)
+		}
 	default:
 		return nil
-	}
-	all := Modes
-	if c.Platform != Greenhouse {
-		all = all[:len(all)-1]
 	}
 	i := nth*6 + n - 6
 	if n < 6 || n >= 12 || i >= len(all) || c.Token == "stillwater" {

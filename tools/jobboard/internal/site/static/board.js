@@ -223,14 +223,14 @@
     const summary = f.querySelector('[data-summary]');
     const say = (text) => { summary.textContent = text; summary.hidden = !text; };
     say('');
-    let answer;
+    let answer, text;
     try {
       answer = await fetch(f.action, {method: 'POST', body: new FormData(f)});
+      text = await answer.text();
     } catch {
       return say('Something went wrong. Please check your connection.');
     }
     if (answer.redirected) { location.href = answer.url; return; }
-    const text = await answer.text();
     const page = new DOMParser().parseFromString(text, 'text/html');
     const shown = answer.status === 422 && !page.getElementById('email-verification') ? page.querySelector('form[method=post]') : null;
     if (!shown) { document.open(); document.write(text); document.close(); return; }
