@@ -107,13 +107,21 @@ func ask(j *posting.Job, meaning string, seed uint64, required bool) question {
 		q.kind, q.options = YesNo, words().YesNo[lang]
 	}
 	q.about = about
-	fill := strings.NewReplacer("{about}", about, "{company}", j.Company.Name)
+	said := about
+	if closed[meaning] && (about == "United States" || about == "United Kingdom" || about == "Netherlands") {
+		said = "the " + about
+	}
+	fill := strings.NewReplacer("{about}", said, "{company}", j.Company.Name)
 	q.label = fill.Replace(w.Labels[seed%uint64(len(w.Labels))])
 	return q
 }
 
-// questions chooses what the employer asks for a job: the first postings of a board ask only what a person with a filled
-// answer bank has told already; later ones also ask what must be written for this job.
+// toBeWritten is the place on each board of a posting that always asks for a text about this job.
+const toBeWritten = 5
+
+// questions chooses what the employer asks for a job. The first three postings of a board require only what a person with
+// a filled answer bank has told already; later ones may also require what must be written for this job, and one of each
+// board does.
 func questions(j *posting.Job, seed uint64) []question {
 	var out []question
 	add := func(meaning string, required bool) {
@@ -150,14 +158,14 @@ func questions(j *posting.Job, seed uint64) []question {
 		pool = append(pool[:i:i], pool[i+1:]...)
 		at = at*6364136223846793005 + 1442695040888963407
 	}
-	switch seed >> 17 % 6 {
-	case 0:
+	switch open := seed >> 17 % 6; {
+	case j.Nth == toBeWritten:
 		add("motivation", true)
-	case 1:
-		add("motivation", false)
-	case 2:
-		add("achievement", seed>>20%2 == 0)
-	case 3:
+	case open == 0:
+		add("motivation", j.Nth > 2)
+	case open == 1:
+		add("achievement", j.Nth > 2 && seed>>20%2 == 0)
+	case open == 2:
 		add("pronouns", false)
 	}
 	add("source", seed>>23%2 == 0)

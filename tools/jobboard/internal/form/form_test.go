@@ -106,3 +106,18 @@ func TestPlaceWithoutCoordinatesIsIgnored(t *testing.T) {
 	}
 	t.Fatal("no form asks for a place")
 }
+
+// TestWhatMustBeWritten keeps the README's promise to those who look for a form that goes straight through, or that stops.
+func TestWhatMustBeWritten(t *testing.T) {
+	for _, j := range jobs(t) {
+		required := 0
+		for _, d := range Build(j, nil).Fields {
+			if d.Required && (d.Meaning == "motivation" || d.Meaning == "achievement") {
+				required++
+			}
+		}
+		if j.Nth < 3 && required > 0 || j.Nth == toBeWritten && required != 1 {
+			t.Errorf("%s: posting %d of its board requires %d texts", j.Key, j.Nth, required)
+		}
+	}
+}

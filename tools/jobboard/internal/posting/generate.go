@@ -156,7 +156,7 @@ func some[T any](r *rand.Rand, from []T, n int) []T {
 func (g *generator) job(n int) *Job {
 	r, c := g.r, g.company
 	p := c.professions[n%len(c.professions)]
-	j := &Job{Platform: c.Platform, Board: c.Token, Company: c, Department: p.department, Profession: p.key, Lang: p.lang,
+	j := &Job{Platform: c.Platform, Board: c.Token, Company: c, Department: p.department, Profession: p.key, Lang: p.lang, Nth: n,
 		Skills: p.skills, Licence: p.licence, headings: map[string]string{}}
 	j.Places = []Place{c.Places[r.IntN(len(c.Places))]}
 	if len(c.Places) > 1 && r.IntN(6) == 0 {
@@ -166,6 +166,10 @@ func (g *generator) job(n int) *Job {
 		}
 	}
 	j.Location = j.Places[0].Name()
+	if country := j.Places[0].CountryCode; country == "US" || country == "CA" {
+		j.Licence = strings.NewReplacer("category B driving licence", "driver's license", "category C driving licence",
+			"commercial driver's license", "licence", "license").Replace(j.Licence)
+	}
 	j.Workplace = "onsite"
 	if p.is("remote") {
 		j.Workplace = []string{"remote", "hybrid", "hybrid", "onsite"}[r.IntN(4)]

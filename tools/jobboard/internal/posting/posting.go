@@ -106,6 +106,7 @@ type Job struct {
 	Key                     string // platform/board/id, unique
 	Platform                string
 	Board                   string
+	Nth                     int    // its place on its board, from 0
 	ID, Slug                string // ID as the platform writes its ids: a number, a UUID, a short code
 	Company                 *Company
 	Title, Department, Lang string
