@@ -4,9 +4,14 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jobpilot/jobpilot/tools/jobboard/internal/form"
+	"github.com/jobpilot/jobpilot/tools/jobboard/internal/posting"
 )
 
 func TestRun(t *testing.T) {
@@ -59,6 +64,34 @@ func TestRunRefuses(t *testing.T) {
 		err := run(t.Context(), c.args, func(name string) string { return c.env[name] }, func(string) {})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// TestREADME keeps what builders read in step with what is served.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := posting.Generate(1, posting.MinJobs, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := slices.Clone(posting.Modes)
+	for _, c := range b.Companies {
+		named = append(named, c.Token)
+	}
+	for _, j := range b.Jobs {
+		named = append(named, j.Traps...)
+		for _, d := range form.Build(j, nil).Fields {
+			named = append(named, d.Meaning)
+		}
+	}
+	slices.Sort(named)
+	for _, name := range slices.Compact(named) {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("README.md does not name %s", name)
 		}
 	}
 }

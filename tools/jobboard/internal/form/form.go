@@ -161,7 +161,7 @@ func (f *Form) field(q question, i, nth int, seed uint64, taken map[string]bool)
 		About: q.about, Group: q.group, Number: n}
 	switch j.Platform {
 	case posting.Greenhouse:
-		greenhouse(&d)
+		greenhouse(&d, j)
 	case posting.Lever:
 		lever(&d, q, nth, seed)
 	case posting.Ashby:
@@ -176,7 +176,7 @@ func (f *Form) field(q question, i, nth int, seed uint64, taken map[string]bool)
 		switch {
 		case j.Platform == posting.Greenhouse && q.kind == YesNo:
 			o.Value = fmt.Sprint(1 - k)
-		case j.Platform == posting.Greenhouse && q.group == EEO:
+		case j.Platform == posting.Greenhouse && q.group == EEO && j.Company.Variant != "react":
 			o.Value = fmt.Sprint(k + 1)
 		case j.Platform == posting.Greenhouse && q.kind != Checkbox && q.meaning != "country":
 			o.Value = fmt.Sprint(n*10 + k)
@@ -199,7 +199,13 @@ func uuid(seed uint64) string {
 	return fmt.Sprintf("%08x-%04x-4%03x-b%03x-%012x", uint32(a), uint16(a>>32), a>>48&0xfff, b>>48&0xfff, b&(1<<48-1))
 }
 
-func greenhouse(d *Field) {
+func greenhouse(d *Field, j *posting.Job) {
+	if d.Group == EEO && j.Company.Variant == "react" { // the platform's own survey, known by numbers
+		d.ID = fmt.Sprint(d.Number)
+		d.Name = "demographic_answers[" + d.ID + "]"
+		d.Selector = fmt.Sprintf("[id=%q]", d.ID)
+		return
+	}
 	names := map[string]string{"name.first": "first_name", "name.last": "last_name", "name.preferred": "preferred_name",
 		"email": "email", "phone": "phone", "location": "location", "resume": "resume", "cover_letter": "cover_letter",
 		"country": "country", "consent.privacy": "data_compliance[gdpr_consent_given]", "eeo.gender": "gender",

@@ -81,8 +81,13 @@ func Generate(seed uint64, perCompany int, today time.Time) (*Board, error) {
 		if c.Variant == "react" {
 			kind += c.Variant
 		}
+		taken := map[string]bool{}
 		for n := range perCompany {
 			j := g.job(n)
+			for taken[j.ID] || taken[j.Slug] {
+				g.name(j)
+			}
+			taken[j.ID], taken[j.Slug] = true, true
 			if n == 3 || n == 4 {
 				g.trap(j, traps[(2*i+n)%len(traps)])
 			}

@@ -38,14 +38,21 @@ func TestMorePostingsKeepTheFirst(t *testing.T) {
 			}
 		}
 	}
+	generate(t, 1, 50*MinJobs) // ids do not run out
 	if _, err := Generate(1, MinJobs-1, day); err == nil {
 		t.Error("fewer postings than modes were accepted")
 	}
 }
 
-// TestVariety holds the board to what the README promises of it.
+// TestVariety holds the board to what the README promises of it, whatever the seed.
 func TestVariety(t *testing.T) {
-	b := generate(t, 1, MinJobs)
+	for seed := range uint64(5) {
+		testVariety(t, generate(t, seed, MinJobs))
+	}
+}
+
+func testVariety(t *testing.T, b *Board) {
+	t.Helper()
 	if len(b.Companies) != 30 {
 		t.Errorf("%d companies, want 30", len(b.Companies))
 	}

@@ -45,8 +45,21 @@ type greenhousePosting struct {
 		Type, Description string
 		Questions         []greenhouseQuestion
 	}
-	Demographic *struct{} `json:"demographic_questions"`
-	Pay         []struct {
+	Demographic *struct {
+		Header, Description string
+		Questions           []struct {
+			ID            int64
+			Label, Type   string
+			Required      bool
+			AnswerOptions []struct {
+				ID       int64
+				Label    string
+				FreeForm bool `json:"free_form"`
+				Decline  bool `json:"decline_to_answer"`
+			} `json:"answer_options"`
+		}
+	} `json:"demographic_questions"`
+	Pay []struct {
 		MinCents     int    `json:"min_cents"`
 		MaxCents     int    `json:"max_cents"`
 		CurrencyType string `json:"currency_type"`
@@ -96,6 +109,21 @@ func TestGreenhouse(t *testing.T) {
 	b.getJSON(fmt.Sprintf("%s/jobs/%d?questions=true&pay_transparency=true", root, list.Jobs[0].ID), &one)
 	if len(one.Questions) < 6 || one.Questions[0].Fields[0].Name != "first_name" || !one.Questions[0].Required {
 		t.Errorf("questions: %+v", one.Questions)
+	}
+	surveys, compliance := 0, 0
+	for _, j := range b.site.Board.Jobs {
+		if j.Platform == posting.Greenhouse && !b.site.closed(j) && j.Places[0].CountryCode == "US" {
+			var one greenhousePosting
+			_, path := apiURLs("", j)
+			b.getJSON(path+"?questions=true", &one)
+			if one.Demographic != nil {
+				surveys += len(one.Demographic.Questions)
+			}
+			compliance += len(one.Compliance)
+		}
+	}
+	if surveys == 0 || compliance == 0 {
+		t.Errorf("%d questions of a survey, %d of the law", surveys, compliance)
 	}
 	var units struct{ Offices, Departments []greenhouseUnit }
 	b.getJSON(root+"/offices", &units)

@@ -143,7 +143,7 @@ func (s *Site) greenhouseDetail(w http.ResponseWriter, r *http.Request) {
 
 // greenhouseQuestions adds the form. Values of options are numbers, or strings where they are not numbers.
 func (s *Site) greenhouseQuestions(j *posting.Job, o obj) {
-	questions, eeo := []obj{}, []obj{}
+	questions, eeo, survey := []obj{}, []obj{}, []obj{}
 	for _, d := range s.form(j).Fields {
 		if d.Group == form.Trap || d.Group == form.Consent {
 			continue
@@ -174,6 +174,10 @@ func (s *Site) greenhouseQuestions(j *posting.Job, o obj) {
 			fields = append(fields, obj{"name": d.Name + "_text", "type": "textarea", "values": []obj{}})
 		}
 		q := obj{"label": d.Label, "required": d.Required, "description": nil, "fields": fields}
+		if d.Group == form.EEO && j.Company.Variant == "react" {
+			survey = append(survey, demographicQuestion(d))
+			continue
+		}
 		if d.Group == form.EEO {
 			eeo = append(eeo, q)
 			continue
@@ -181,10 +185,22 @@ func (s *Site) greenhouseQuestions(j *posting.Job, o obj) {
 		questions = append(questions, q)
 	}
 	o["questions"] = questions
+	o["compliance"], o["demographic_questions"] = nil, nil
 	if len(eeo) > 0 {
 		o["compliance"] = []obj{{"type": "eeoc", "description": "<p>Answering is voluntary.</p>", "questions": eeo}}
-	} else {
-		o["compliance"] = nil
 	}
-	o["demographic_questions"] = nil
+	if len(survey) > 0 {
+		o["demographic_questions"] = obj{"header": "Voluntary survey", "questions": survey,
+			"description": "<p>" + html.EscapeString(j.Company.Name) + " asks to see whom it reaches. Answering is voluntary.</p>"}
+	}
+}
+
+// demographicQuestion is a question of the survey: a form names its field demographic_answers[id].
+func demographicQuestion(d form.Field) obj {
+	options := []obj{}
+	for i, option := range d.Options {
+		options = append(options, obj{"id": number(option.Value), "label": option.Label, "free_form": false,
+			"decline_to_answer": i == len(d.Options)-1})
+	}
+	return obj{"id": d.Number, "label": d.Label, "required": d.Required, "type": "multi_value_single_select", "answer_options": options}
 }
