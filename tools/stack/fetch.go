@@ -11,7 +11,8 @@ import (
 )
 
 // Versions of what is fetched rather than installed by apt. The search
-// engine's are in tools/search/pom.xml, the mail catcher's in tools/mail.
+// engine's are in tools/search/pom.xml, the mail catcher's in tools/mail, the
+// browser driver's in tools/browser.
 const (
 	versitygwVersion    = "v1.8.0"
 	schemathesisVersion = "4.32.5"
@@ -32,6 +33,7 @@ var (
 	maildev      = fetched{"maildev", "fetching the mail catcher (maildev)", "tools/mail", makeMaildev}
 	search       = fetched{"search", "fetching the search engine (OpenSearch)", "tools/search", makeSearch}
 	schemathesis = fetched{"schemathesis", "fetching Schemathesis", schemathesisVersion, makeSchemathesis}
+	browser      = fetched{"playwright", "fetching the browser's driver (Playwright)", "tools/browser", makeBrowser}
 	linter       = fetched{"golangci-lint", "building golangci-lint", "tools/lint", makeLinter}
 )
 
@@ -82,19 +84,38 @@ func makeVersitygw(l *layout, dir string) error {
 	return l.runLogged("versitygw-build", cmd)
 }
 
-func makeMaildev(l *layout, dir string) error {
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		b, err := os.ReadFile(l.source("tools/mail", name))
+func makeMaildev(l *layout, dir string) error { return l.npm("maildev", "tools/mail", dir) }
+
+// makeBrowser lays the driver out as playwright-go looks for it: node and
+// package beside each other. The browser itself is Debian's.
+func makeBrowser(l *layout, dir string) error {
+	if err := l.npm("playwright", "tools/browser", dir); err != nil {
+		return err
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return err
+	}
+	if err := os.Symlink(node, filepath.Join(dir, "node")); err != nil {
+		return err
+	}
+	return os.Symlink("node_modules/playwright-core", filepath.Join(dir, "package"))
+}
+
+// npm installs what the lock file in a folder of the checkout names.
+func (l *layout) npm(name, from, dir string) error {
+	for _, file := range []string{"package.json", "package-lock.json"} {
+		b, err := os.ReadFile(l.source(from, file))
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), b, 0o644); err != nil {
 			return err
 		}
 	}
 	cmd := exec.Command("npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
 	cmd.Dir = dir
-	return l.runLogged("maildev-install", cmd)
+	return l.runLogged(name+"-install", cmd)
 }
 
 func makeSearch(l *layout, dir string) error {

@@ -30,6 +30,9 @@ func needs() []need {
 		{"Node.js 18 or later", nodeReady, []string{"nodejs", "npm"}, ""},
 		{"a JDK 17 or later", onPath("javac"), []string{"default-jdk-headless"}, ""},
 		{"Maven", onPath("mvn"), []string{"maven"}, ""},
+		{"Chromium, for PDF and application forms", func() bool { return chromiumPath() != "" }, []string{"chromium-headless-shell"}, ""},
+		{"fonts for every script", exists("/usr/share/fonts/truetype/noto/NotoSerif-Regular.ttf"),
+			[]string{"fonts-noto-core", "fonts-noto-cjk", "fonts-liberation", "fonts-crosextra-carlito", "fonts-inter"}, ""},
 		{"a C compiler, for go test -race", func() bool { return onPath("gcc")() && exists("/usr/include/stdlib.h")() },
 			[]string{"gcc", "libc6-dev"}, ""},
 		{"Python with venv, for Schemathesis", pythonReady, []string{"python3", "python3-venv"}, ""},
@@ -39,6 +42,21 @@ func needs() []need {
 // rabbitServer is the script itself: the wrapper in /usr/sbin insists on
 // the system's user and folders.
 const rabbitServer = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+
+// chromiumPath is the browser: Debian's headless one, or what the machine has,
+// "" for none.
+func chromiumPath() string {
+	const debian = "/usr/lib/chromium/chromium-headless-shell"
+	if exists(debian)() {
+		return debian
+	}
+	for _, name := range []string{"chromium-headless-shell", "chromium", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
 
 func exists(name string) func() bool {
 	return func() bool { _, err := os.Stat(name); return err == nil }

@@ -100,6 +100,10 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 	auth := "http://" + addr(in.port(servicePorts["auth"]))
 	rabbitPassword := keep(old, "RABBITMQ_PASSWORD", password)
 	b := localBackend(secrets)
+	driver, err := browser.dir(l)
+	if err != nil {
+		return nil, err
+	}
 	vars := []envVar{
 		{"ENVIRONMENT", in.name},
 		{"LOG_LEVEL", "info"},
@@ -115,10 +119,17 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 		{"SEARCH_URL", "http://" + addr(portSearch)},
 		{"SMTP_URL", "smtp://" + addr(portSMTP)},
 		{"MAIL_FROM", "JobPilot <no-reply@jobpilot.localhost>"},
+		{"PLAYWRIGHT_DRIVER_DIR", driver},
+		{"CHROMIUM_PATH", chromiumPath()},
 		{"S3_ENDPOINT", "http://" + addr(portS3)},
 		{"S3_REGION", s3Region},
 		{"S3_ACCESS_KEY_ID", secrets["S3_ACCESS_KEY_ID"]},
 		{"S3_SECRET_ACCESS_KEY", secrets["S3_SECRET_ACCESS_KEY"]},
+	}
+	for _, s := range sortedServices() { // where services reach each other
+		if s != "auth" {
+			vars = append(vars, envVar{strings.ToUpper(strings.ReplaceAll(s, "-", "_")) + "_URL", "http://" + addr(in.port(servicePorts[s]))})
+		}
 	}
 	for _, kind := range bucketKinds {
 		vars = append(vars, envVar{"S3_BUCKET_" + strings.ToUpper(strings.ReplaceAll(kind, "-", "_")), bucketName(kind, in.name)})
@@ -128,6 +139,7 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 		envVar{"LOOKUP_KEY", keep(old, "LOOKUP_KEY", key256)},
 		envVar{"CURSOR_KEY", keep(old, "CURSOR_KEY", key256)},
 		envVar{"PASSWORD_PEPPER", keep(old, "PASSWORD_PEPPER", key256)},
+		envVar{"VAPID_PRIVATE_KEY", keep(old, "VAPID_PRIVATE_KEY", key256)},
 		envVar{"MIGRATE_PASSWORD", keep(old, "MIGRATE_PASSWORD", password)},
 	)
 	// What a client of the platform needs.

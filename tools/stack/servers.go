@@ -217,6 +217,9 @@ func (l *layout) fetchServerTools() (t serverTools, err error) {
 	if t.maildev, err = maildev.get(l); err != nil {
 		return t, err
 	}
+	if _, err = browser.get(l); err != nil { // services run it, see writeEnv
+		return t, err
+	}
 	t.search, err = search.get(l)
 	return t, err
 }

@@ -37,6 +37,8 @@ const (
 	AccountRead    APIKeyScope = "account:read"
 	AnalyticsRead  APIKeyScope = "analytics:read"
 	AnalyticsWrite APIKeyScope = "analytics:write"
+	ResumesRead    APIKeyScope = "resumes:read"
+	ResumesWrite   APIKeyScope = "resumes:write"
 	SessionsRead   APIKeyScope = "sessions:read"
 )
 
@@ -48,6 +50,10 @@ func (e APIKeyScope) Valid() bool {
 	case AnalyticsRead:
 		return true
 	case AnalyticsWrite:
+		return true
+	case ResumesRead:
+		return true
+	case ResumesWrite:
 		return true
 	case SessionsRead:
 		return true
