@@ -63,8 +63,9 @@ func (m *migrator) with(ctx context.Context, service string, f func(*sql.DB, *go
 	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{schema}.Sanitize()); err != nil {
 		return err
 	}
-	// Qualified, or a schema without a table of its own would find that of "common".
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS(dir), goose.WithTableName(schema+"."+versionTable))
+	// goose looks for its table in the first schema of the search path alone, and makes it there. It does not quote
+	// names, as "user" needs, so the table's is not qualified.
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS(dir), goose.WithTableName(versionTable))
 	if errors.Is(err, goose.ErrNoMigrations) {
 		return f(db, nil)
 	}
