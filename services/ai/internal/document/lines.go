@@ -186,7 +186,7 @@ func (l *Line) trimBullet() {
 var digits = regexp.MustCompile(`\d+`)
 
 // pageNumber is a line that counts pages, in the languages of the parser.
-var pageNumber = regexp.MustCompile(`(?i)^\W*(?:(?:page|seite|página|pagina|p\.)\s*)?#(?:\s*(?:/|of|von|de|di|sur|van)\s*#)?\W*$`)
+var pageNumber = regexp.MustCompile(`(?i)^[^\p{L}\d#]*(?:(?:page|seite|página|pagina|p\.)\s*)?#(?:\s*(?:/|of|von|de|di|sur|van)\s*#)?[^\p{L}\d#]*$`)
 
 // dropRunning removes running heads and feet: lines at the edge of a page that
 // another page has too but for its number, and page numbers. The head of the

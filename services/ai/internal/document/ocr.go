@@ -103,8 +103,14 @@ func parseTSV(tsv string, sx, sy float64) []word {
 		case f[0] == "4":
 			lineHeight, lineBottom = box.Y1-box.Y0, box.Y1
 		case f[0] == "5" && confidence >= 30 && strings.TrimSpace(f[11]) != "":
+			text := strings.TrimSpace(f[11])
+			if n := len(words); n > 0 && words[n-1].base == lineBottom && (strings.HasPrefix(text, "@") || strings.HasSuffix(words[n-1].text, "@")) && box.X0-words[n-1].box.X1 < .5*lineHeight {
+				// Tesseract sees a blank before the sign that no address has.
+				words[n-1].text, words[n-1].box = words[n-1].text+text, words[n-1].box.union(box)
+				continue
+			}
 			// A line's box reaches from ascenders to descenders: about one em.
-			words = append(words, word{text: strings.TrimSpace(f[11]), box: box, base: lineBottom, size: lineHeight})
+			words = append(words, word{text: text, box: box, base: lineBottom, size: lineHeight})
 		}
 	}
 	return words

@@ -294,9 +294,12 @@ func wordsOf(chars []*responses.GetPageTextStructuredChar, p *Page) []word {
 		italic := face.italic || f.Flags&flagItalic != 0
 		if text.Len() > 0 {
 			gap, fall := box.X0-cur.box.X1, math.Abs(box.Y1-cur.box.Y1)
+			if direction(string(r)) > 0 {
+				gap = cur.box.X0 - box.X1 // drawn in the order they are read
+			}
 			jumped := gap > max(size, cur.size)*.6 || gap < -max(size, cur.size)*2 || fall > max(size, cur.size)*.9
 			// Names set with wide letters: the blank is only a wider gap before a capital.
-			named := unicode.IsUpper(r) && unicode.IsLower(last) && widestGap > .12*size && gap > 1.2*widestGap
+			named := unicode.IsUpper(r) && unicode.IsLower(last) && gap > .2*size && gap > 1.2*widestGap
 			if jumped || named || icon != cur.icon || bold != cur.bold && gap > .1*size {
 				flush()
 				spaced = spaced || named

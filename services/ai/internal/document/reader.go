@@ -92,6 +92,14 @@ func New(cfg Config) *Reader {
 // Close ends the workers; documents still being read fail.
 func (r *Reader) Close() { r.pool.close() }
 
+// Running is how many workers run: one for each PDF being read, and those that
+// wait for the next.
+func (r *Reader) Running() int {
+	r.pool.mu.Lock()
+	defer r.pool.mu.Unlock()
+	return r.pool.running
+}
+
 // Read returns what a file says. Errors are the Err… of this package, or the
 // context's own when it was cancelled.
 func (r *Reader) Read(ctx context.Context, data []byte) (*Document, error) {
@@ -103,6 +111,8 @@ func (r *Reader) Read(ctx context.Context, data []byte) (*Document, error) {
 	var doc *Document
 	var err error
 	switch format, known := detect(data); {
+	case bytes.HasPrefix(data, compoundFile) && bytes.Contains(data, encryptedPackage):
+		return nil, ErrEncrypted
 	case !known && len(bytes.TrimSpace(data)) == 0:
 		return nil, ErrEmpty
 	case !known:
@@ -132,6 +142,13 @@ func (r *Reader) Read(ctx context.Context, data []byte) (*Document, error) {
 	}
 	return nil, ErrEmpty
 }
+
+// A DOCX with a password is not an archive but a compound file with a stream of
+// this name, in UTF-16 ([MS-OFFCRYPTO] 2.3.4.4); so is a DOC, which is not read.
+var (
+	compoundFile     = []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+	encryptedPackage = []byte("E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00")
+)
 
 // detect tells the format from the content. ISO 32000-1 allows bytes before a
 // PDF's header; readers look for it in the first kilobyte.

@@ -120,6 +120,7 @@ type pool struct {
 	slots    chan struct{} // one token for each worker in use
 	mu       sync.Mutex
 	free     []*process
+	running  int
 	closed   bool
 	stop     chan struct{}
 }
@@ -169,7 +170,7 @@ func (p *pool) do(ctx context.Context, req *request) (*response, error) {
 	select {
 	case a := <-answered:
 		if a.err != nil {
-			fault := w.end(true)
+			fault := p.end(w, true)
 			// The process died of this file: PDFium ran out of its memory or stack.
 			return nil, ErrTooComplex.With(fmt.Errorf("worker: %w: %w: %s", a.err, fault, w.said.String()))
 		}
@@ -184,11 +185,11 @@ func (p *pool) do(ctx context.Context, req *request) (*response, error) {
 		}
 		return a.res, nil
 	case <-ctx.Done():
-		_ = w.end(true)
+		_ = p.end(w, true)
 		<-answered
 		return nil, ctx.Err()
 	case <-p.stop:
-		_ = w.end(true)
+		_ = p.end(w, true)
 		<-answered
 		return nil, ErrReader
 	}
@@ -230,6 +231,9 @@ func (p *pool) take() (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	p.mu.Lock()
+	p.running++
+	p.mu.Unlock()
 	return &process{cmd: cmd, said: said, in: in, enc: gob.NewEncoder(in), dec: gob.NewDecoder(bufio.NewReaderSize(out, 64<<10))}, nil
 }
 
@@ -239,7 +243,7 @@ func (p *pool) put(w *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || w.done >= recycleAfter {
-		_ = w.end(false)
+		go func() { _ = p.end(w, false) }()
 		return
 	}
 	w.idle = time.AfterFunc(p.idle, func() {
@@ -251,32 +255,38 @@ func (p *pool) put(w *process) {
 			}
 		}
 		p.mu.Unlock()
-		_ = w.end(false)
+		_ = p.end(w, false)
 	})
 	p.free = append(p.free, w)
 }
 
 func (p *pool) close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
+	free := p.free
+	p.free = nil
+	closed := p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if closed {
 		return
 	}
-	p.closed = true
 	close(p.stop)
-	for _, w := range p.free {
+	for _, w := range free {
 		if w.idle.Stop() {
-			_ = w.end(false)
+			_ = p.end(w, false)
 		}
 	}
-	p.free = nil
 }
 
-// end waits for the process to end, which it does when its input is closed.
-func (w *process) end(kill bool) error {
+// end waits for a process to end, which it does when its input is closed.
+func (p *pool) end(w *process, kill bool) error {
 	if kill {
 		_ = w.cmd.Process.Kill()
 	}
 	_ = w.in.Close()
-	return w.cmd.Wait()
+	err := w.cmd.Wait()
+	p.mu.Lock()
+	p.running--
+	p.mu.Unlock()
+	return err
 }

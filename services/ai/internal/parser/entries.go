@@ -128,10 +128,15 @@ func entriesOf(rows []row) []entry {
 // mainCount is how many parts of a row could name something.
 func mainCount(r *row) int {
 	n := 0
+	var one piece
 	for _, p := range pieces([]row{*r}) {
 		if !p.place {
 			n++
+			one = p
 		}
+	}
+	if n == 1 {
+		return max(len(workRoles.splitOne(one)), len(educationRoles.splitOne(one)))
 	}
 	return n
 }

@@ -177,7 +177,7 @@ func findHeadings(rows []row, name int) []candidate {
 		if lk.caps {
 			score += .2
 		}
-		if r.space > 1 || r.firstOfBlock {
+		if r.space >= 1 || r.firstOfBlock {
 			score += .1
 		}
 		if lk.size < body.size*.93 {
