@@ -267,7 +267,7 @@ func (d *demo) mailTo(ctx context.Context, address string) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("no mail to %s has arrived; see `make logs SERVICE=mailer`", address)
+			return "", fmt.Errorf("no mail to %s has arrived; see `make logs SERVICE=notification`", address)
 		case <-tick.C:
 		}
 	}

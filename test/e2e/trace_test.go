@@ -171,7 +171,7 @@ func TestOneTrace(t *testing.T) {
 // that was logged meanwhile.
 func TestLogsTellNoSecrets(t *testing.T) {
 	t.Parallel()
-	auth, gateway, mailer := harness.NewLog(t, "auth"), harness.NewLog(t, "gateway"), harness.NewLog(t, "mailer")
+	auth, gateway, notification := harness.NewLog(t, "auth"), harness.NewLog(t, "gateway"), harness.NewLog(t, "notification")
 	u := harness.NewUser(t)
 	key, _ := u.APIKey(t, "account:read")
 	totp, recovery := harness.NewUser(t).Totp(t)
@@ -181,7 +181,7 @@ func TestLogsTellNoSecrets(t *testing.T) {
 	last := u.Do(t, harness.Call{Op: "getAccount", Header: http.Header{"X-Request-ID": {"e2e-" + random(8)}}}).Want(t, 200)
 	auth.Of(t, last.Header.Get("X-Request-ID"))
 	secrets := []string{harness.Password, key, totp, u.Refresh, u.Bearer, jar.cookie.Value, jar.csrf, mailed, u.Email}
-	for name, log := range map[string]*harness.Log{"auth": auth, "gateway": gateway, "mailer": mailer} {
+	for name, log := range map[string]*harness.Log{"auth": auth, "gateway": gateway, "notification": notification} {
 		for _, line := range log.Lines(t) {
 			text := string(mustJSON(t, line))
 			for _, s := range append(secrets, recovery...) {

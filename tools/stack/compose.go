@@ -74,7 +74,7 @@ func (l *layout) composeEnv() (string, error) {
 	}
 	vars = append(vars, envVar{"SERVICE_KEYS", strings.Join(keys, ",")})
 	vars = append(vars, envVar{"SEAL_KEYS", keep(old, "SEAL_KEYS", func() string { return "1:" + key256() })})
-	for _, name := range []string{"LOOKUP_KEY", "CURSOR_KEY", "PASSWORD_PEPPER"} {
+	for _, name := range []string{"LOOKUP_KEY", "CURSOR_KEY", "PASSWORD_PEPPER", "VAPID_PRIVATE_KEY"} {
 		vars = append(vars, envVar{name, keep(old, name, key256)})
 	}
 	return l.write(0o600, formatEnv("Values for docker-compose.yml, made once by tools/stack.", vars), "env", "compose.env")

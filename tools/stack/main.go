@@ -24,7 +24,6 @@ const usage = `usage: stack COMMAND [-instance dev|test] …
   dlq list|show|replay|drop [QUEUE [ID…|all]]   work on dead messages
   compose up|down      the same platform with Docker Compose
   prepare              make databases, queues and buckets on the servers that the environment names
-  mailer               send the queue "notifications" by SMTP_URL (run by up)
   run PROGRAM ARG…     run a program with the instance's environment
   clean [-all]         stop everything and remove the data; -all: the tools too
   install              only install and fetch what "up" needs
@@ -54,8 +53,6 @@ func run(ctx context.Context, args []string) error {
 	switch command { // those that also run where there is no checkout
 	case "prepare":
 		return prepareFromEnv(ctx)
-	case "mailer":
-		return mailer(ctx)
 	}
 	if err := os.Setenv("PATH", systemPath(os.Getenv("PATH"))); err != nil {
 		return err

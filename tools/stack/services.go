@@ -31,7 +31,7 @@ func servicePackages(services []string) []string {
 	return packages
 }
 
-// programs are an instance's services, its mailer and its gateway.
+// programs are an instance's services and its gateway.
 func (in instance) programs(l *layout, services []string) ([]program, error) {
 	var programs []program
 	for _, s := range services {
@@ -43,20 +43,6 @@ func (in instance) programs(l *layout, services []string) ([]program, error) {
 			watch: []string{l.path("bin", s)},
 			ports: []int{port, port + adminOffset},
 			ready: in.serviceReady(l, s),
-		})
-	}
-	if !slices.Contains(services, "notification") && len(services) > 0 {
-		topology, err := l.copy(topologyFile, "conf", "topology.json")
-		if err != nil {
-			return nil, err
-		}
-		programs = append(programs, program{
-			name: in.prefix + "mailer", title: in.title("mailer"), order: 510,
-			argv:  []string{l.path("bin", "stack"), "mailer"},
-			env:   []envVar{{"TOPOLOGY_FILE", topology}},
-			files: []string{in.envFile(l)},
-			watch: []string{l.path("bin", "stack"), topology},
-			ready: in.supervised(l, "mailer"),
 		})
 	}
 	if len(services) == 0 || !hasGateway(l) {
@@ -83,16 +69,6 @@ func (in instance) serviceReady(l *layout, service string) func(context.Context)
 			return err
 		}
 		return getOK(ctx, "http://"+env["ADMIN_ADDR"]+"/readyz")
-	}
-}
-
-// supervised is the check of a program that listens on nothing.
-func (in instance) supervised(l *layout, name string) func(context.Context) error {
-	return func(context.Context) error {
-		if livePid(l.path("run", in.prefix+name+".pid")) == 0 {
-			return errors.New("not running")
-		}
-		return nil
 	}
 }
 
