@@ -26,15 +26,24 @@ func BenchmarkMatch(b *testing.B) {
 		Areas: []match.Area{{Lat: 52.5, Lon: 13.4, Radius: 60}, {Country: "FR"}}, Remote: true,
 		Pay: match.Money{Amount: 60_000, Currency: "EUR"}, Permits: []string{"DE", "FR"}, Blocked: []string{"Company 7"},
 	}
-	b.ReportMetric(float64(x.Bytes())/many, "bytes/posting")
 	b.ReportAllocs()
-	b.ResetTimer()
 	for b.Loop() {
 		if found := x.Match(r, 50); len(found) != 50 {
 			b.Fatalf("%d found", len(found))
 		}
 	}
 	b.ReportMetric(float64(x.Bytes())/many, "bytes/posting")
+	// How many of the first 50 are those of a search that scores all exactly.
+	same, all := 0, map[string]bool{}
+	for _, result := range x.Match(r, many)[:50] {
+		all[result.ID] = true
+	}
+	for _, result := range x.Match(r, 50) {
+		if all[result.ID] {
+			same++
+		}
+	}
+	b.ReportMetric(float64(same)/50, "recall@50")
 }
 
 func BenchmarkPut(b *testing.B) {

@@ -194,7 +194,7 @@ type person struct {
 	seniority taxonomy.Seniority
 	terms     []term
 	vector    embedding.Vector // of the text
-	company   map[string]bool  // blocked
+	blocked   []string         // companies, simplified
 }
 
 // titlesRead is how many titles of a resume count, the newest.
@@ -204,7 +204,7 @@ func read(tax *taxonomy.Taxonomy, r *Resume) *person {
 	m := embedding.Load()
 	p := &person{
 		resume: r, skills: map[taxonomy.Ref]has{}, implied: map[taxonomy.Ref]taxonomy.Ref{},
-		near: map[taxonomy.Ref]taxonomy.Ref{}, seniority: r.Seniority, company: map[string]bool{},
+		near: map[taxonomy.Ref]taxonomy.Ref{}, seniority: r.Seniority,
 	}
 	add := func(s taxonomy.Ref, h has) {
 		if _, known := p.skills[s]; !known {
@@ -254,7 +254,7 @@ func read(tax *taxonomy.Taxonomy, r *Resume) *person {
 	p.terms, _ = terms(all.String(), 4*queryTerms)
 	p.vector = m.Embed(all.String())
 	for _, c := range r.Wishes.Blocked {
-		p.company[companyName(c)] = true
+		p.blocked = append(p.blocked, companyName(c))
 	}
 	return p
 }

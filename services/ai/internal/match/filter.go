@@ -70,7 +70,7 @@ func companyName(s string) string {
 func (p *person) rejected(f *facts) []Rejection {
 	w := &p.resume.Wishes
 	var out []Rejection
-	if f.Company != "" && p.company[f.Company] {
+	if f.Company != "" && slices.Contains(p.blocked, f.Company) {
 		out = append(out, Rejection{RuleCompany, fmt.Sprintf("%s is on your list of blocked companies.", f.Company)})
 	}
 	if pays, ok := enough(w.Pay, f.Pay); !ok {
@@ -93,7 +93,7 @@ func (p *person) rejected(f *facts) []Rejection {
 
 // holds is rejected without the words, for searches.
 func (p *person) holds(f *facts) bool {
-	if f.Company != "" && p.company[f.Company] {
+	if f.Company != "" && slices.Contains(p.blocked, f.Company) {
 		return false
 	}
 	if _, ok := enough(p.resume.Wishes.Pay, f.Pay); !ok {

@@ -12,7 +12,7 @@ import (
 
 // candidates is how many postings are scored exactly; the others are too far
 // behind in skills and occupation.
-const candidates = 4096
+const candidates = 2048
 
 // Index finds the postings that fit a resume. It is safe for concurrent use:
 // searches run side by side, and a change waits for those that run.

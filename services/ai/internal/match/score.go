@@ -14,12 +14,13 @@ const (
 	textShare  = .25
 )
 
-// The ends of the linear scales to 0–1, from pairs of resumes and postings that
-// have nothing in common and that are of one trade.
+// The ends of the linear scales to 0–1. Of some fifteen resumes against 3,052 real
+// postings, 5 % of the pairs lie below the lower ends and one in 200 above the
+// upper ones. titleFloor is the cosine of titles of unrelated trades.
 const (
 	titleFloor                 = .25
-	bm25Floor, bm25Ceiling     = .02, .22
-	cosineFloor, cosineCeiling = .20, .80
+	bm25Floor, bm25Ceiling     = 0, .10
+	cosineFloor, cosineCeiling = .45, .85
 )
 
 // scale brings x to 0–1 between two ends.
