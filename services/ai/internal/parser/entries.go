@@ -136,7 +136,12 @@ func mainCount(r *row) int {
 		}
 	}
 	if n == 1 {
-		return max(len(workRoles.splitOne(one)), len(educationRoles.splitOne(one)))
+		for _, ro := range []roles{workRoles, educationRoles} {
+			// Both names in one list by commas, where each half surely is one.
+			if m := ro.splitOne(one); len(m) == 2 && ro.first(m[0].text)*ro.second(m[1].text)+ro.first(m[1].text)*ro.second(m[0].text) > .5 {
+				return 2
+			}
+		}
 	}
 	return n
 }

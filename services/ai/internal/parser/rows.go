@@ -101,8 +101,16 @@ func (r *row) finish() {
 		}
 	}
 	r.look.caps = isCaps(r.text)
-	r.dates, r.dated = findDates(r.text)
+	text := r.text
+	if r.isLong() && len(text) > longDates {
+		// In a sentence only what it begins with dates the entry.
+		text = strings.ToValidUTF8(text[:longDates], "")
+	}
+	r.dates, r.dated = findDates(text)
 }
+
+// longDates is how far into a long row dates are sought, in bytes.
+const longDates = 64
 
 func isCaps(s string) bool {
 	letters := 0
