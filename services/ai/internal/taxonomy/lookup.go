@@ -29,9 +29,15 @@ func (t *Taxonomy) ByID(id string) (Skill, bool) {
 
 // Lookup returns the skill that a label or alias names, whatever its case and
 // punctuation; another number or verb form of the words is taken when no label
-// has the words as they are.
+// has the words as they are, and a remark in brackets is passed over or, failing
+// that, looked up itself: "Decentralised finance (DeFi)".
 func (t *Taxonomy) Lookup(label string) (Skill, bool) {
 	ref, ok := t.lookup(&t.skills, label)
+	if bare, remark, bracket := strings.Cut(label, "("); !ok && bracket {
+		if ref, ok = t.lookup(&t.skills, bare); !ok {
+			ref, ok = t.lookup(&t.skills, remark)
+		}
+	}
 	if !ok {
 		return Skill{}, false
 	}

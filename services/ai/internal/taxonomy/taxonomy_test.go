@@ -73,7 +73,8 @@ func TestLookup(t *testing.T) {
 		"Postgres": "PostgreSQL", "react.js": "React", "ReactJS": "React", " Node JS ": "Node.js", "git": "Git",
 		"Java (computer programming)": "Java", "Python": "Python", "unit-tests": "Unit testing", "agile": "Agile methodology",
 		"manage musical staff": "manage musical staff", "Managing musical staff": "manage musical staff",
-		"Communication Skills": "Communication", "scss": "Sass", "CSS": "CSS", "C#": "C#",
+		"Communication Skills": "Communication", "scss": "Sass", "CSS": "CSS", "C#": "C#", "SQL (Oracle dialect)": "SQL",
+		"Decentralized Finance (DeFi)": "DeFi",
 	} {
 		got, ok := tax.Lookup(label)
 		if !ok || got.Label != want {
