@@ -21,6 +21,7 @@ import (
 
 	"github.com/jobpilot/jobpilot/pkg/blob"
 	"github.com/jobpilot/jobpilot/pkg/errs"
+	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/services/resume/internal/db"
 )
 
@@ -61,7 +62,7 @@ type Failure struct{ Code, Message string }
 var (
 	errDocumentNotFound = errs.New(errs.NotFound, "document_not_found", "There is no such document of this account.")
 	errDocumentsMany    = errs.New(errs.Conflict, "too_many_documents", "There are 200 uploaded files. Delete one that is not needed any more, then try again.")
-	errDocumentBusy     = errs.New(errs.Conflict, "document_busy", "The file is being read. Wait until that is done, then delete it.").WithRetryAfter(5 * time.Second)
+	errDocumentBusy     = errs.New(errs.Conflict, "document_busy", "The file is being read by another request. Wait until that is done, then try again.").WithRetryAfter(5 * time.Second)
 	errFileEmpty        = errs.New(errs.Unprocessable, "file_empty", "The file is empty. Choose the file of the resume.")
 	errFileTooLarge     = errs.New(errs.TooLarge, "file_too_large", "The file is larger than 10 MiB. Export it with smaller pictures, then try again.")
 	errFileType         = errs.New(errs.UnsupportedMedia, "unsupported_file", "The file is neither a PDF nor a DOCX nor plain text. Save it as one of them, then try again.")
@@ -142,7 +143,10 @@ func (s *Service) Upload(ctx context.Context, user uuid.UUID, filename, title st
 		if err != nil {
 			return Uploaded{}, err
 		}
-		out, _, err := s.known(ctx, user, sum) // another request with the same file was faster
+		out, known, err := s.known(ctx, user, sum) // another request with the same file was faster
+		if err == nil && !known {
+			err = errDocumentBusy
+		}
 		return out, err
 	}
 	if d.Status == "processing" {
@@ -168,7 +172,10 @@ func (s *Service) Upload(ctx context.Context, user uuid.UUID, filename, title st
 func (s *Service) known(ctx context.Context, user uuid.UUID, sum []byte) (Uploaded, bool, error) {
 	row, err := s.q.DocumentByContent(ctx, db.DocumentByContentParams{UserID: user, Sha256: sum})
 	if err != nil {
-		return Uploaded{}, false, missing(err, nil)
+		if pg.IsNotFound(err) {
+			return Uploaded{}, false, nil
+		}
+		return Uploaded{}, false, storeError(err)
 	}
 	out, err := s.uploaded(ctx, user, row.ID)
 	if err != nil {
