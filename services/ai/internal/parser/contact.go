@@ -186,6 +186,9 @@ func (p *parse) email(rows []row, k int) (string, bool) {
 	return "", false
 }
 
+// maxProfiles is more than anyone prints; a list of addresses is no resume.
+const maxProfiles = 20
+
 // links finds the person's addresses on the web.
 func (p *parse) links(sections []section) {
 	b := &p.resume.Basics
@@ -194,6 +197,9 @@ func (p *parse) links(sections []section) {
 		domain = strings.ToLower(d)
 	}
 	add := func(r row, raw string, sure float64) {
+		if len(b.Profiles) >= maxProfiles {
+			return
+		}
 		u, ok := normalURL(raw)
 		if !ok || strings.Contains(raw, "@") && !strings.Contains(raw, "/@") || u.Path == "" && strings.ToLower(u.Host) == domain && !strings.Contains(raw, "://") && !strings.HasPrefix(raw, "www.") {
 			return

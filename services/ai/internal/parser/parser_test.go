@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jobpilot/jobpilot/services/ai/internal/document"
 	"github.com/jobpilot/jobpilot/services/ai/internal/document/doctest"
@@ -271,6 +272,23 @@ Ada Example | ada@mail.example |
 work Bookkeeper @ Northwind Ltd 2019–2021
 work Clerk @ Contoso Group 2015–2018
 `)
+}
+
+// Text that is long in one way only must not take long.
+func TestMonotonousText(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"a.com", "2019 - 2020", "English", "Skills", "1 2 3 4 5 6 7 8 9", "Clerk, Contoso Ltd, Leeds, UK", "- a: b, c", "(((((", "a@b.example", "12 Main Street,", "Ada Example"} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			for _, text := range []string{strings.Repeat(line+"\n", 60_000/len(line)), "Experience\n\n" + strings.Repeat(line+" ", 60_000/len(line))} {
+				start := time.Now()
+				parse(t, []byte("Ada Example\n"+text))
+				if d := time.Since(start); d > 20*time.Second {
+					t.Errorf("%d characters took %v", len(text), d)
+				}
+			}
+		})
+	}
 }
 
 func TestParseEndsWithContext(t *testing.T) {
