@@ -34,12 +34,14 @@ func (e AccessTokenTokenType) Valid() bool {
 
 // Defines values for APIKeyScope.
 const (
-	AccountRead    APIKeyScope = "account:read"
-	AnalyticsRead  APIKeyScope = "analytics:read"
-	AnalyticsWrite APIKeyScope = "analytics:write"
-	ResumesRead    APIKeyScope = "resumes:read"
-	ResumesWrite   APIKeyScope = "resumes:write"
-	SessionsRead   APIKeyScope = "sessions:read"
+	AccountRead       APIKeyScope = "account:read"
+	AnalyticsRead     APIKeyScope = "analytics:read"
+	AnalyticsWrite    APIKeyScope = "analytics:write"
+	NotificationsRead APIKeyScope = "notifications:read"
+	ProfileRead       APIKeyScope = "profile:read"
+	ResumesRead       APIKeyScope = "resumes:read"
+	ResumesWrite      APIKeyScope = "resumes:write"
+	SessionsRead      APIKeyScope = "sessions:read"
 )
 
 // Valid indicates whether the value is a known member of the APIKeyScope enum.
@@ -50,6 +52,10 @@ func (e APIKeyScope) Valid() bool {
 	case AnalyticsRead:
 		return true
 	case AnalyticsWrite:
+		return true
+	case NotificationsRead:
+		return true
+	case ProfileRead:
 		return true
 	case ResumesRead:
 		return true

@@ -249,7 +249,7 @@ func (q *Queries) PreferencesGet(ctx context.Context, userID uuid.UUID) (Notific
 }
 
 const preferencesInsert = `-- name: PreferencesInsert :exec
-INSERT INTO notification_preferences (user_id, updated_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
+INSERT INTO notification_preferences (user_id, version, updated_at) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING
 `
 
 type PreferencesInsertParams struct {

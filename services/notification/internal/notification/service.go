@@ -68,12 +68,11 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	if d.Metrics == nil {
-		d.Metrics = prometheus.NewRegistry()
+	metrics := d.Metrics
+	if metrics == nil {
+		metrics = prometheus.NewRegistry()
 	}
-	s := &Service{Deps: d, q: db.New(d.Pool)}
-	s.metrics = newMetrics(d.Metrics)
-	return s
+	return &Service{Deps: d, q: db.New(d.Pool), metrics: newMetrics(metrics)}
 }
 
 // now is the time to the microsecond, which is what Postgres keeps.

@@ -98,6 +98,9 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 		case err == nil:
 			s.keep(c)
 			return nil
+		case msg.IsDelivered():
+			_ = c.Close() // the server took the mail and went away
+			return nil
 		case errors.As(err, &failed) && failed.Reason == gomail.ErrConnCheck && kept:
 			_ = c.Close()
 			continue // the server closed it meanwhile; nothing was sent yet
@@ -180,12 +183,12 @@ func (s *SMTP) compose(m Message) (*gomail.Msg, error) {
 	if strings.ContainsAny(m.Subject+m.To.Name+m.To.Address+m.ID, "\r\n") {
 		return nil, errors.New("a header has a line break")
 	}
+	if one, err := mail.ParseAddress(m.To.Address); err != nil || one.Address != m.To.Address {
+		return nil, errors.New("not one address")
+	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(s.from)
 	msg.ToMailAddress(&m.To)
-	if to := msg.GetTo(); len(to) != 1 || to[0].Address != m.To.Address {
-		return nil, errors.New("the address cannot be written to")
-	}
 	msg.SetMessageIDWithValue(m.ID)
 	msg.SetDate()
 	msg.Subject(m.Subject)

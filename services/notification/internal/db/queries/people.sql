@@ -21,7 +21,7 @@ UPDATE contacts SET refreshed_at = NULL WHERE user_id = @user_id;
 SELECT * FROM notification_preferences WHERE user_id = @user_id;
 
 -- name: PreferencesInsert :exec
-INSERT INTO notification_preferences (user_id, updated_at) VALUES (@user_id, @now) ON CONFLICT DO NOTHING;
+INSERT INTO notification_preferences (user_id, version, updated_at) VALUES (@user_id, 0, @now) ON CONFLICT DO NOTHING;
 
 -- name: PreferencesLock :one
 SELECT * FROM notification_preferences WHERE user_id = @user_id FOR UPDATE;
