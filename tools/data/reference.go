@@ -225,7 +225,7 @@ func cldr(tables map[string]rows) error {
 
 	languages := rows{{"code", "native", "names"}}
 	for _, code := range slices.Sorted(maps.Keys(locales["en"].Main["en"].LocaleDisplayNames.Languages)) {
-		if strings.Contains(code, "-alt-") || slices.Contains([]string{"mul", "und", "zxx", "root"}, code) {
+		if strings.Contains(code, "-alt-") || strings.Contains(code, "-menu-") || slices.Contains([]string{"mul", "und", "zxx", "root"}, code) {
 			continue
 		}
 		native := ""

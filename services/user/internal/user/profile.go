@@ -195,14 +195,15 @@ func (s *Service) UpdateProfile(ctx context.Context, user uuid.UUID, patch json.
 		if err := check.ok(t.row.Version); err != nil {
 			return err
 		}
-		p, err := s.profile(t.row)
+		was, err := s.profile(t.row)
 		if err != nil {
 			return err
 		}
-		if p, err = merge(p, patch); err != nil {
+		p, err := merge(was, patch)
+		if err != nil {
 			return err
 		}
-		if err := t.validate(ctx, &p); err != nil {
+		if err := t.validate(ctx, &p, was.Place); err != nil {
 			return err
 		}
 		t.changed = names(patch)
@@ -215,10 +216,13 @@ func (s *Service) UpdateProfile(ctx context.Context, user uuid.UUID, patch json.
 }
 
 // validate checks what the contract cannot, and fills in what a place of the
-// reference data has.
-func (t *tx) validate(ctx context.Context, p *Profile) error {
+// reference data has; was is the place before.
+func (t *tx) validate(ctx context.Context, p *Profile, was *Place) error {
 	if p.Place != nil {
-		if err := t.completePlace(ctx, p.Place); err != nil {
+		if was == nil {
+			was = &Place{}
+		}
+		if err := t.completePlace(ctx, p.Place, was); err != nil {
 			return err
 		}
 		if *p.Place == (Place{}) {
@@ -245,8 +249,13 @@ func (t *tx) validate(ctx context.Context, p *Profile) error {
 	return t.known(ctx, "countries", countries)
 }
 
-func (t *tx) completePlace(ctx context.Context, p *Place) error {
-	if p.PlaceID != 0 {
+func (t *tx) completePlace(ctx context.Context, p, was *Place) error {
+	switch {
+	case p.PlaceID == 0:
+	case p.PlaceID == was.PlaceID && (p.City != was.City || p.CountryCode != was.CountryCode):
+		// Somewhere else: what came with the place no longer holds.
+		p.PlaceID, p.Latitude, p.Longitude, p.TimeZone = 0, nil, nil, ""
+	case p.PlaceID != was.PlaceID:
 		known, err := t.place(ctx, p.PlaceID, "#/place/placeId")
 		if err != nil {
 			return err

@@ -289,7 +289,7 @@ func (t *tx) accept(ctx context.Context, changes []Proposed, accepted []int, ove
 	if err != nil {
 		return nil, err
 	}
-	if err := t.validate(ctx, &p); err != nil {
+	if err := t.validate(ctx, &p, snap.Profile.Place); err != nil {
 		return nil, err
 	}
 	if err := t.limitSkills(ctx); err != nil {
