@@ -31,8 +31,9 @@ func needs() []need {
 		{"a JDK 17 or later", onPath("javac"), []string{"default-jdk-headless"}, ""},
 		{"Maven", onPath("mvn"), []string{"maven"}, ""},
 		{"Chromium, for PDF and application forms", func() bool { return chromiumPath() != "" }, []string{"chromium-headless-shell"}, ""},
-		{"fonts for every script", exists("/usr/share/fonts/truetype/noto/NotoSerif-Regular.ttf"),
-			[]string{"fonts-noto-core", "fonts-noto-cjk", "fonts-liberation", "fonts-crosextra-carlito", "fonts-inter"}, ""},
+		{"fonts for every script", func() bool {
+			return exists("/usr/share/fonts/truetype/noto/NotoSerif-Regular.ttf")() && exists("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf")()
+		}, []string{"fonts-noto-core", "fonts-droid-fallback", "fonts-liberation", "fonts-crosextra-carlito"}, ""},
 		{"a C compiler, for go test -race", func() bool { return onPath("gcc")() && exists("/usr/include/stdlib.h")() },
 			[]string{"gcc", "libc6-dev"}, ""},
 		{"Python with venv, for Schemathesis", pythonReady, []string{"python3", "python3-venv"}, ""},

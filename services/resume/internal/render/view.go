@@ -216,11 +216,6 @@ func (s *section) item(label, text string) {
 	}
 }
 
-// Plain reports whether no item has more than a label, so that they fit a line.
-func (s section) Plain() bool {
-	return len(s.Items) > 0 && !slices.ContainsFunc(s.Items, func(i item) bool { return i.Text != "" })
-}
-
 func level(name, level string) string {
 	if name != "" && level != "" {
 		return name + " (" + level + ")"

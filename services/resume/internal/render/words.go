@@ -27,21 +27,21 @@ var languages = []words{
 		},
 	},
 	{
-		tag: language.German, present: "heute", contact: "Kontakt", day: "%[3]02d.%[2]s.%[1]s",
+		tag: language.German, present: "heute", contact: "Kontakt", day: "%02[3]d.%[2]s.%[1]s",
 		headings: map[string]string{
 			"basics": "Profil", "work": "Berufserfahrung", "education": "Ausbildung", "skills": "Kenntnisse", "projects": "Projekte", "certificates": "Zertifikate",
 			"publications": "Publikationen", "awards": "Auszeichnungen", "languages": "Sprachen", "volunteer": "Ehrenamt", "interests": "Interessen", "references": "Referenzen",
 		},
 	},
 	{
-		tag: language.French, present: "aujourd’hui", contact: "Contact", day: "%[3]02d/%[2]s/%[1]s",
+		tag: language.French, present: "aujourd’hui", contact: "Contact", day: "%02[3]d/%[2]s/%[1]s",
 		headings: map[string]string{
 			"basics": "Profil", "work": "Expérience professionnelle", "education": "Formation", "skills": "Compétences", "projects": "Projets", "certificates": "Certifications",
 			"publications": "Publications", "awards": "Distinctions", "languages": "Langues", "volunteer": "Bénévolat", "interests": "Centres d’intérêt", "references": "Références",
 		},
 	},
 	{
-		tag: language.Spanish, present: "actualidad", contact: "Contacto", day: "%[3]02d/%[2]s/%[1]s",
+		tag: language.Spanish, present: "actualidad", contact: "Contacto", day: "%02[3]d/%[2]s/%[1]s",
 		headings: map[string]string{
 			"basics": "Perfil", "work": "Experiencia", "education": "Formación", "skills": "Competencias", "projects": "Proyectos", "certificates": "Certificados",
 			"publications": "Publicaciones", "awards": "Premios", "languages": "Idiomas", "volunteer": "Voluntariado", "interests": "Intereses", "references": "Referencias",
