@@ -6,6 +6,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,8 @@ const (
 	dutyQueue   = "duties"
 	startRetry  = 5 * time.Second
 	defaultPoll = 5 * time.Second
+
+	defaultTimeout = 10 * time.Minute
 )
 
 // Duty is something to be done once in a period by one of the replicas, and again
@@ -43,6 +46,9 @@ type Options struct {
 	Queues map[string]int
 	// Periodic are jobs of the service's own kinds that are due by a schedule.
 	Periodic []*river.PeriodicJob
+	// Timeout of one job of the service's own kinds; zero is 10 minutes. A job whose
+	// worker died is done again when it is twice as old, by another.
+	Timeout time.Duration
 	// Poll is how often the queues are looked at; zero is 5 s.
 	Poll time.Duration
 	Log  *slog.Logger
@@ -80,13 +86,16 @@ func (w *dutyWorker) Work(ctx context.Context, job *river.Job[duty]) error {
 }
 
 func (w *dutyWorker) Timeout(job *river.Job[duty]) time.Duration {
-	return w.duties[job.Args.Name].Timeout // zero: the client's
+	return cmp.Or(w.duties[job.Args.Name].Timeout, defaultTimeout)
 }
 
 // New makes a client on the tables of River in the pool's schema.
 func New(pool *pgxpool.Pool, o Options) (*Client, error) {
 	if o.Workers == nil {
 		o.Workers = river.NewWorkers()
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
 	}
 	if o.Poll == 0 {
 		o.Poll = defaultPoll
@@ -110,7 +119,7 @@ func New(pool *pgxpool.Pool, o Options) (*Client, error) {
 	config := river.Config{
 		Queues: queues, Workers: o.Workers, PeriodicJobs: periodic,
 		PollOnly: true, FetchPollInterval: o.Poll, FetchCooldown: min(o.Poll, 100*time.Millisecond),
-		JobTimeout: 10 * time.Minute, SoftStopTimeout: 5 * time.Second,
+		JobTimeout: o.Timeout, RescueStuckJobsAfter: 2 * o.Timeout, SoftStopTimeout: 5 * time.Second,
 		ReindexerIndexNames: []string{}, // needs an owner's rights, and the tables stay small
 		Logger:              o.Log, ErrorHandler: o.Errors,
 	}

@@ -10,43 +10,185 @@ import (
 
 // Types of the messages that analytics publishes or consumes.
 const (
-	TypeAuthUserRegistered           = "auth.user.registered"
-	TypeAuthUserVerified             = "auth.user.verified"
-	TypeAuthUserEmailChanged         = "auth.user.email_changed"
-	TypeAuthUserRolesChanged         = "auth.user.roles_changed"
-	TypeAuthUserDisabled             = "auth.user.disabled"
-	TypeAuthUserEnabled              = "auth.user.enabled"
-	TypeAuthUserDeleted              = "auth.user.deleted"
-	TypeAuthPasswordChanged          = "auth.password.changed"
-	TypeAuthSessionRevoked           = "auth.session.revoked"
-	TypeNotificationMessageSend      = "notification.message.send"
-	TypeJobJobPublished              = "job.job.published"
-	TypeJobJobUpdated                = "job.job.updated"
-	TypeJobJobClosed                 = "job.job.closed"
-	TypeJobJobSaved                  = "job.job.saved"
-	TypeJobJobViewed                 = "job.job.viewed"
-	TypeJobAlertMatched              = "job.alert.matched"
-	TypeJobSourceGathered            = "job.source.gathered"
-	TypeJobSourceGather              = "job.source.gather"
-	TypeResumeDocumentUploaded       = "resume.document.uploaded"
-	TypeResumeDocumentProgressed     = "resume.document.progressed"
-	TypeResumeDocumentParsed         = "resume.document.parsed"
-	TypeResumeDocumentFailed         = "resume.document.failed"
-	TypeResumeResumeCreated          = "resume.resume.created"
-	TypeResumeResumeUpdated          = "resume.resume.updated"
-	TypeResumeResumeDeleted          = "resume.resume.deleted"
-	TypeResumeDocumentParse          = "resume.document.parse"
-	TypeNotificationMessageDelivered = "notification.message.delivered"
-	TypeNotificationMessageFailed    = "notification.message.failed"
+	TypeAutoApplyApplicationApply       = "auto-apply.application.apply"
+	TypeAutoApplyApplicationRequested   = "auto-apply.application.requested"
+	TypeAutoApplyApplicationChanged     = "auto-apply.application.changed"
+	TypeAutoApplyQuestionAsked          = "auto-apply.question.asked"
+	TypeAutoApplyQuestionAnswered       = "auto-apply.question.answered"
+	TypeAutoApplyRunStarted             = "auto-apply.run.started"
+	TypeAutoApplyRunFinished            = "auto-apply.run.finished"
+	TypeOrchestratorWorkflowStarted     = "orchestrator.workflow.started"
+	TypeOrchestratorWorkflowProgressed  = "orchestrator.workflow.progressed"
+	TypeOrchestratorWorkflowCompleted   = "orchestrator.workflow.completed"
+	TypeOrchestratorWorkflowCompensated = "orchestrator.workflow.compensated"
+	TypeOrchestratorWorkflowFailed      = "orchestrator.workflow.failed"
+	TypeAuthUserRegistered              = "auth.user.registered"
+	TypeAuthUserVerified                = "auth.user.verified"
+	TypeAuthUserEmailChanged            = "auth.user.email_changed"
+	TypeAuthUserRolesChanged            = "auth.user.roles_changed"
+	TypeAuthUserDisabled                = "auth.user.disabled"
+	TypeAuthUserEnabled                 = "auth.user.enabled"
+	TypeAuthUserDeleted                 = "auth.user.deleted"
+	TypeAuthPasswordChanged             = "auth.password.changed"
+	TypeAuthSessionRevoked              = "auth.session.revoked"
+	TypeNotificationMessageSend         = "notification.message.send"
+	TypeJobJobPublished                 = "job.job.published"
+	TypeJobJobUpdated                   = "job.job.updated"
+	TypeJobJobClosed                    = "job.job.closed"
+	TypeJobJobSaved                     = "job.job.saved"
+	TypeJobJobViewed                    = "job.job.viewed"
+	TypeJobAlertMatched                 = "job.alert.matched"
+	TypeJobSourceGathered               = "job.source.gathered"
+	TypeJobSourceGather                 = "job.source.gather"
+	TypeResumeDocumentUploaded          = "resume.document.uploaded"
+	TypeResumeDocumentProgressed        = "resume.document.progressed"
+	TypeResumeDocumentParsed            = "resume.document.parsed"
+	TypeResumeDocumentFailed            = "resume.document.failed"
+	TypeResumeResumeCreated             = "resume.resume.created"
+	TypeResumeResumeUpdated             = "resume.resume.updated"
+	TypeResumeResumeDeleted             = "resume.resume.deleted"
+	TypeResumeDocumentParse             = "resume.document.parse"
+	TypeNotificationMessageDelivered    = "notification.message.delivered"
+	TypeNotificationMessageFailed       = "notification.message.failed"
+	TypeUserProfileCreated              = "user.profile.created"
+	TypeUserProfileUpdated              = "user.profile.updated"
+	TypeUserPreferencesUpdated          = "user.preferences.updated"
+	TypeUserAnswersUpdated              = "user.answers.updated"
+	TypeUserProposalCreated             = "user.proposal.created"
+	TypeUserProposalAccepted            = "user.proposal.accepted"
+	TypeUserDeletionRequested           = "user.deletion.requested"
 )
 
 // Queues that analytics sends work to or consumes.
 const (
 	QueueNotifications    = "notifications"     // Messages to people, by e-mail and later by the other channels.
 	QueueJobAggregation   = "job-aggregation"   // Gathering jobs from sources, one message for each source of a run.
+	QueueApplications     = "applications"      // Applications that a browser is to fill and send.
 	QueueAnalytics        = "analytics"         // Every event of every service, to be counted.
 	QueueResumeProcessing = "resume-processing" // Uploaded resumes to be read.
 )
+
+// AutoApplyApplicationApply is the payload of a message: Work: an application is to be filled and sent.
+type AutoApplyApplicationApply struct {
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+}
+
+// AutoApplyApplicationRequested is the payload of a message: An application is to be prepared and sent.
+type AutoApplyApplicationRequested struct {
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	JobID         uuid.UUID `json:"jobId"`
+	RunID         uuid.UUID `json:"runId,omitzero"` // Of the automatic run that chose the job.
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyApplicationChanged is the payload of a message: An application is in another state.
+type AutoApplyApplicationChanged struct {
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	JobID         uuid.UUID `json:"jobId"`
+	CompanyName   string    `json:"companyName,omitzero"`
+	JobTitle      string    `json:"jobTitle,omitzero"`
+	Platform      string    `json:"platform,omitzero"`
+	From          string    `json:"from"`
+	To            string    `json:"to"`
+	Reason        string    `json:"reason,omitzero"` // Why it failed or was closed.
+	ResumeID      uuid.UUID `json:"resumeId,omitzero"`
+	ResumeVersion int64     `json:"resumeVersion,omitzero"`
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyQuestionAsked is the payload of a message: An application waits for an answer that only its user can give.
+type AutoApplyQuestionAsked struct {
+	QuestionID    uuid.UUID `json:"questionId"`
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	Key           string    `json:"key,omitzero"`
+	CompanyName   string    `json:"companyName,omitzero"`
+	JobTitle      string    `json:"jobTitle,omitzero"`
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyQuestionAnswered is the payload of a message: A question was answered.
+type AutoApplyQuestionAnswered struct {
+	QuestionID    uuid.UUID `json:"questionId"`
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	Key           string    `json:"key,omitzero"`
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyRunStarted is the payload of a message: A user started to apply automatically.
+type AutoApplyRunStarted struct {
+	RunID  uuid.UUID `json:"runId"`
+	UserID uuid.UUID `json:"userId"`
+	At     time.Time `json:"at"`
+}
+
+// AutoApplyRunFinished is the payload of a message: A run of automatic applications is over.
+type AutoApplyRunFinished struct {
+	RunID        uuid.UUID `json:"runId"`
+	UserID       uuid.UUID `json:"userId"`
+	Applications int64     `json:"applications,omitzero"`
+	Reason       string    `json:"reason,omitzero"`
+	At           time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowStarted is the payload of a message: A workflow began.
+type OrchestratorWorkflowStarted struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowProgressed is the payload of a message: A step of a workflow is done.
+type OrchestratorWorkflowProgressed struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowCompleted is the payload of a message: A workflow is done.
+type OrchestratorWorkflowCompleted struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowCompensated is the payload of a message: A workflow failed or was cancelled, and what it did is undone.
+type OrchestratorWorkflowCompensated struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowFailed is the payload of a message: A workflow failed and stays as it is until somebody tries it again.
+type OrchestratorWorkflowFailed struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
 
 // AuthUserRegistered is the payload of a message: An account was created; its address is not verified yet.
 type AuthUserRegistered struct {
@@ -417,3 +559,53 @@ const (
 	NotificationMessageFailedChannelEmail NotificationMessageFailedChannel = "email"
 	NotificationMessageFailedChannelPush  NotificationMessageFailedChannel = "push"
 )
+
+// UserProfileCreated is the payload of a message: A user has a profile, with default settings and the free plan.
+type UserProfileCreated struct {
+	UserID    uuid.UUID `json:"userId"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// UserProfileUpdated is the payload of a message: Parts of a profile are other than before.
+type UserProfileUpdated struct {
+	UserID    uuid.UUID `json:"userId"`
+	Fields    []string  `json:"fields"` // Of the profile; skills, experiences, educations, settings and photo among them.
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// UserPreferencesUpdated is the payload of a message: The user looks for other jobs than before.
+type UserPreferencesUpdated struct {
+	UserID    uuid.UUID `json:"userId"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// UserAnswersUpdated is the payload of a message: Answers of the answer bank were saved or removed.
+type UserAnswersUpdated struct {
+	UserID    uuid.UUID `json:"userId"`
+	Keys      []string  `json:"keys"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// UserProposalCreated is the payload of a message: A parsed resume would change the profile; the user decides.
+type UserProposalCreated struct {
+	ProposalID uuid.UUID `json:"proposalId"`
+	UserID     uuid.UUID `json:"userId"`
+	ResumeID   uuid.UUID `json:"resumeId"`
+	Changes    int64     `json:"changes"` // How many changes it holds.
+	CreatedAt  time.Time `json:"createdAt"`
+}
+
+// UserProposalAccepted is the payload of a message: The user accepted changes of a proposal, and the profile has them.
+type UserProposalAccepted struct {
+	ProposalID uuid.UUID `json:"proposalId"`
+	UserID     uuid.UUID `json:"userId"`
+	ResumeID   uuid.UUID `json:"resumeId"`
+	Fields     []string  `json:"fields"`
+	AcceptedAt time.Time `json:"acceptedAt"`
+}
+
+// UserDeletionRequested is the payload of a message: The user wants the account and everything in it deleted.
+type UserDeletionRequested struct {
+	UserID      uuid.UUID `json:"userId"`
+	RequestedAt time.Time `json:"requestedAt"`
+}

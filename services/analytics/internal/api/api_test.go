@@ -39,6 +39,10 @@ func TestTrackAndRead(t *testing.T) {
 	for _, path := range []string{"dashboard", "dashboard?days=366&timeZone=Asia/Kolkata", "applications?groupBy=week", "resumes?from=2026-01-01&to=2026-02-01", "jobs?country=DE&weeks=52"} {
 		ada.Do(t, "GET", "/api/v1/analytics/"+path, nil).Want(200)
 	}
+	var d Dashboard
+	if ada.Do(t, "GET", "/api/v1/analytics/dashboard", nil).Want(200).JSON(&d); len(d.Series) != 30 || d.TimeZone != "UTC" {
+		t.Errorf("by default %d days in %s", len(d.Series), d.TimeZone)
+	}
 	var m PlatformMetrics
 	a.User(t, uuid.Nil, authn.RoleAdmin).Do(t, "GET", "/api/v1/analytics/platform", nil).Want(200).JSON(&m)
 	if m.ThisHour["client.job.opened"] != 2 || m.ThisHour["client.twice"] != 1 {

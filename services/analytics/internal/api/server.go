@@ -69,7 +69,7 @@ func (s *Server) GetDashboard(ctx context.Context, r GetDashboardRequestObject) 
 			return nil, errTimeZone
 		}
 	}
-	d, err := s.Analytics.GetDashboard(ctx, authn.FromContext(ctx).UserID, int(value(r.Params.Days)), zone)
+	d, err := s.Analytics.GetDashboard(ctx, authn.FromContext(ctx).UserID, int(or(r.Params.Days, 30)), zone)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (s *Server) GetJobMarket(ctx context.Context, r GetJobMarketRequestObject) 
 	p := r.Params
 	m, err := s.Analytics.GetJobMarket(ctx, analytics.MarketFilter{
 		Title: value(p.Title), Country: value(p.Country), Skill: value(p.Skill), Remote: string(value(p.Remote)),
-	}, int(value(p.Weeks)))
+	}, int(or(p.Weeks, 12)))
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (s *Server) GetJobMarket(ctx context.Context, r GetJobMarketRequestObject) 
 
 // GetPlatformMetrics returns figures of all users.
 func (s *Server) GetPlatformMetrics(ctx context.Context, r GetPlatformMetricsRequestObject) (GetPlatformMetricsResponseObject, error) {
-	m, err := s.Analytics.GetPlatformMetrics(ctx, int(value(r.Params.Days)))
+	m, err := s.Analytics.GetPlatformMetrics(ctx, int(or(r.Params.Days, 30)))
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +177,14 @@ func value[T any](p *T) (v T) {
 		v = *p
 	}
 	return v
+}
+
+// or is *p, or what the contract says of an absent one.
+func or[T any](p *T, absent T) T {
+	if p == nil {
+		return absent
+	}
+	return *p
 }
 
 func date(t time.Time) openapi_types.Date { return openapi_types.Date{Time: t} }
