@@ -111,7 +111,7 @@ func stored(r resume.Stored) (StoredResume, *string, error) {
 func sections(list []resume.Section) []Section {
 	out := make([]Section, len(list))
 	for i, x := range list {
-		out[i] = Section{Name: SectionName(x.Name), Hidden: x.Hidden, Entries: int32(x.Entries)} //nolint:gosec // the contract bounds lists
+		out[i] = Section{Name: SectionName(x.Name), Hidden: x.Hidden, Entries: int32(x.Entries)}
 	}
 	return out
 }

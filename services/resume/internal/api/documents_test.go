@@ -98,6 +98,7 @@ func TestAFormCarriesAFile(t *testing.T) {
 }
 
 func docx(t *testing.T, name string) string {
+	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	w, err := z.Create(name)
@@ -290,16 +291,16 @@ func TestAUserIsDeletedWithAllFilesAndStaysDeleted(t *testing.T) {
 	must(t, f.pool.QueryRow(t.Context(), "SELECT key FROM renders").Scan(&render))
 
 	orchestrator, base := f.api.Service("orchestrator"), "/internal/v1/users/"+who.ID.String()+"/resumes"
-	var print Footprint
-	orchestrator.Do(t, http.MethodGet, base+"/footprint", nil).Want(http.StatusOK).JSON(&print)
-	if print.Total != 1+1+3+2+1 {
-		t.Fatalf("footprint %+v", print)
+	var held Footprint
+	orchestrator.Do(t, http.MethodGet, base+"/footprint", nil).Want(http.StatusOK).JSON(&held)
+	if held.Total != 1+1+3+2+1 {
+		t.Fatalf("footprint %+v", held)
 	}
 	orchestrator.Do(t, http.MethodDelete, base, nil).Want(http.StatusNoContent)
 	orchestrator.Do(t, http.MethodDelete, base, nil).Want(http.StatusNoContent)
-	orchestrator.Do(t, http.MethodGet, base+"/footprint", nil).Want(http.StatusOK).JSON(&print)
-	if print.Total != 0 || f.count("SELECT count(*) FROM resumes") != 1 {
-		t.Fatalf("left: %+v", print)
+	orchestrator.Do(t, http.MethodGet, base+"/footprint", nil).Want(http.StatusOK).JSON(&held)
+	if held.Total != 0 || f.count("SELECT count(*) FROM resumes") != 1 {
+		t.Fatalf("left: %+v", held)
 	}
 	for store, key := range map[*blob.Store]string{f.files: key, f.exports: render} {
 		if _, err := store.Stat(t.Context(), key); err == nil {

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 var startPrinter sync.Once
 
 func thePrinter(tb testing.TB) *browser.Pool {
+	tb.Helper()
 	startPrinter.Do(func() {
 		printer = browser.New(browser.Options{
 			DriverDir: testkit.Env(tb, "PLAYWRIGHT_DRIVER_DIR"), Chromium: testkit.Env(tb, "CHROMIUM_PATH"), Workers: 2, Idle: time.Minute, Log: slog.New(slog.DiscardHandler),
@@ -193,4 +194,3 @@ func wantCode(t testing.TB, err error, code string) {
 		t.Fatalf("error is %v, want %s", err, code)
 	}
 }
-

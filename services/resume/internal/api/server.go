@@ -57,7 +57,7 @@ type file struct {
 
 func (f file) send(w http.ResponseWriter) error {
 	if c, ok := f.body.(io.Closer); ok {
-		defer c.Close() //nolint:errcheck // read only
+		defer c.Close()
 	}
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)

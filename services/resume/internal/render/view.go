@@ -69,7 +69,7 @@ type section struct {
 type entry struct {
 	Title, Subtitle, Dates string
 	URL                    template.URL // of the title; made by link alone
-	Shown                  string // the address, where it is worth reading
+	Shown                  string       // the address, where it is worth reading
 	Paragraphs, Bullets    []string
 	Note                   string // such as courses and technologies
 }

@@ -186,7 +186,7 @@ func (t *tx) store(ctx context.Context, r db.Resume, version int32, base *stored
 			id := newID()
 			x.ID = &id
 			if err := t.SectionInsert(ctx, db.SectionInsertParams{
-				ID: id, ResumeID: r.ID, Name: x.Name, ContentSealed: t.s.sealSection(part, id, r.UserID), Entries: int32(x.Entries), //nolint:gosec // the contract bounds lists
+				ID: id, ResumeID: r.ID, Name: x.Name, ContentSealed: t.s.sealSection(part, id, r.UserID), Entries: int32(x.Entries),
 			}); err != nil {
 				return nil, err
 			}

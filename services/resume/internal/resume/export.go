@@ -135,7 +135,7 @@ func (s *Service) fetchRender(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close() //nolint:errcheck // read only
+	defer body.Close()
 	return io.ReadAll(body)
 }
 

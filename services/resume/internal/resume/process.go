@@ -58,7 +58,7 @@ func (s *Service) ReadQueued(ctx context.Context, m *rabbit.Message) error {
 	if err != nil {
 		return s.giveUp(ctx, d, m.Attempt, errStorage.With(err))
 	}
-	defer file.Close() //nolint:errcheck // read only
+	defer file.Close()
 	return s.giveUp(ctx, d, m.Attempt, s.read(ctx, d, file))
 }
 

@@ -112,7 +112,7 @@ func (s *Service) Create(ctx context.Context, user uuid.UUID, title, language, t
 // List lists a user's resumes, newest first, and whether there are more.
 func (s *Service) List(ctx context.Context, user uuid.UUID, p Page) ([]Summary, bool, error) {
 	at, id := p.before()
-	rows, err := s.q.ResumeList(ctx, db.ResumeListParams{UserID: user, BeforeCreatedAt: at, BeforeID: id, MaxRows: int32(p.Limit + 1)}) //nolint:gosec // at most 101
+	rows, err := s.q.ResumeList(ctx, db.ResumeListParams{UserID: user, BeforeCreatedAt: at, BeforeID: id, MaxRows: int32(p.Limit + 1)})
 	if err != nil {
 		return nil, false, storeError(err)
 	}

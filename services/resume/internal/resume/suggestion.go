@@ -102,7 +102,7 @@ func (s *Service) Suggest(ctx context.Context, user, id uuid.UUID, job Job) ([]S
 				return err
 			}
 			if err := t.SuggestionInsert(ctx, db.SuggestionInsertParams{
-				ID: row, ResumeID: id, UserID: user, JobID: job.ID, Position: int16(i), Kind: string(x.Kind), Pointer: x.Pointer, //nolint:gosec // i < 200
+				ID: row, ResumeID: id, UserID: user, JobID: job.ID, Position: int16(i), Kind: string(x.Kind), Pointer: x.Pointer,
 				Version: r.Version, BodySealed: s.Keys.Seal(body, place("resume_suggestions", "body_sealed", row, user)), Now: t.now,
 			}); err != nil {
 				return err

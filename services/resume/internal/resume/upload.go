@@ -322,7 +322,7 @@ func (s *Service) GetDocument(ctx context.Context, user, id uuid.UUID) (Document
 // ListDocuments lists documents, newest first, and whether there are more.
 func (s *Service) ListDocuments(ctx context.Context, user uuid.UUID, p Page) ([]Document, bool, error) {
 	at, id := p.before()
-	rows, err := s.q.DocumentList(ctx, db.DocumentListParams{UserID: user, BeforeCreatedAt: at, BeforeID: id, MaxRows: int32(p.Limit + 1)}) //nolint:gosec // at most 101
+	rows, err := s.q.DocumentList(ctx, db.DocumentListParams{UserID: user, BeforeCreatedAt: at, BeforeID: id, MaxRows: int32(p.Limit + 1)})
 	if err != nil {
 		return nil, false, storeError(err)
 	}

@@ -40,7 +40,7 @@ func (s *Service) ListVersions(ctx context.Context, user, id uuid.UUID, before i
 	if before > 0 {
 		below = &before
 	}
-	rows, err := s.q.VersionList(ctx, db.VersionListParams{ResumeID: r.ID, Before: below, MaxRows: int32(limit + 1)}) //nolint:gosec // at most 101
+	rows, err := s.q.VersionList(ctx, db.VersionListParams{ResumeID: r.ID, Before: below, MaxRows: int32(limit + 1)})
 	if err != nil {
 		return nil, false, storeError(err)
 	}
@@ -108,4 +108,6 @@ func (s *Service) Diff(ctx context.Context, user, id uuid.UUID, from, to int32) 
 }
 
 // pointerTo is the place of a fault in a list of the body.
-func pointerTo(list string, i int, field string) string { return fmt.Sprintf("#/%s/%d/%s", list, i, field) }
+func pointerTo(list string, i int, field string) string {
+	return fmt.Sprintf("#/%s/%d/%s", list, i, field)
+}
