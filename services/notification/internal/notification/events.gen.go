@@ -10,17 +10,38 @@ import (
 
 // Types of the messages that notification publishes or consumes.
 const (
-	TypeAuthUserRegistered   = "auth.user.registered"
-	TypeAuthUserVerified     = "auth.user.verified"
-	TypeAuthUserEmailChanged = "auth.user.email_changed"
-	TypeAuthUserRolesChanged = "auth.user.roles_changed"
-	TypeAuthUserDisabled     = "auth.user.disabled"
-	TypeAuthUserEnabled      = "auth.user.enabled"
-	TypeAuthUserDeleted      = "auth.user.deleted"
-	TypeAuthSessionRevoked   = "auth.session.revoked"
-	TypeMessageSend          = "notification.message.send"
-	TypeMessageDelivered     = "notification.message.delivered"
-	TypeMessageFailed        = "notification.message.failed"
+	TypeAutoApplyApplicationRequested   = "auto-apply.application.requested"
+	TypeAutoApplyApplicationChanged     = "auto-apply.application.changed"
+	TypeAutoApplyQuestionAsked          = "auto-apply.question.asked"
+	TypeAutoApplyQuestionAnswered       = "auto-apply.question.answered"
+	TypeAutoApplyRunStarted             = "auto-apply.run.started"
+	TypeAutoApplyRunFinished            = "auto-apply.run.finished"
+	TypeOrchestratorWorkflowStarted     = "orchestrator.workflow.started"
+	TypeOrchestratorWorkflowProgressed  = "orchestrator.workflow.progressed"
+	TypeOrchestratorWorkflowCompleted   = "orchestrator.workflow.completed"
+	TypeOrchestratorWorkflowCompensated = "orchestrator.workflow.compensated"
+	TypeOrchestratorWorkflowFailed      = "orchestrator.workflow.failed"
+	TypeAuthUserRegistered              = "auth.user.registered"
+	TypeAuthUserVerified                = "auth.user.verified"
+	TypeAuthUserEmailChanged            = "auth.user.email_changed"
+	TypeAuthUserRolesChanged            = "auth.user.roles_changed"
+	TypeAuthUserDisabled                = "auth.user.disabled"
+	TypeAuthUserEnabled                 = "auth.user.enabled"
+	TypeAuthUserDeleted                 = "auth.user.deleted"
+	TypeAuthSessionRevoked              = "auth.session.revoked"
+	TypeMessageSend                     = "notification.message.send"
+	TypeJobAlertMatched                 = "job.alert.matched"
+	TypeResumeDocumentUploaded          = "resume.document.uploaded"
+	TypeResumeDocumentProgressed        = "resume.document.progressed"
+	TypeResumeDocumentParsed            = "resume.document.parsed"
+	TypeResumeDocumentFailed            = "resume.document.failed"
+	TypeResumeResumeCreated             = "resume.resume.created"
+	TypeResumeResumeUpdated             = "resume.resume.updated"
+	TypeResumeResumeDeleted             = "resume.resume.deleted"
+	TypeMessageDelivered                = "notification.message.delivered"
+	TypeMessageFailed                   = "notification.message.failed"
+	TypeUserProfileUpdated              = "user.profile.updated"
+	TypeUserProposalCreated             = "user.proposal.created"
 )
 
 // Queues that notification sends work to or consumes.
@@ -28,6 +49,122 @@ const (
 	QueueNotifications      = "notifications"       // Messages to people, by e-mail and later by the other channels.
 	QueueNotificationEvents = "notification-events" // What people are told of, and what their streams show.
 )
+
+// AutoApplyApplicationRequested is the payload of a message: An application is to be prepared and sent.
+type AutoApplyApplicationRequested struct {
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	JobID         uuid.UUID `json:"jobId"`
+	RunID         uuid.UUID `json:"runId,omitzero"` // Of the automatic run that chose the job.
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyApplicationChanged is the payload of a message: An application is in another state.
+type AutoApplyApplicationChanged struct {
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	JobID         uuid.UUID `json:"jobId"`
+	CompanyName   string    `json:"companyName,omitzero"`
+	JobTitle      string    `json:"jobTitle,omitzero"`
+	Platform      string    `json:"platform,omitzero"`
+	From          string    `json:"from"`
+	To            string    `json:"to"`
+	Reason        string    `json:"reason,omitzero"` // Why it failed or was closed.
+	ResumeID      uuid.UUID `json:"resumeId,omitzero"`
+	ResumeVersion int64     `json:"resumeVersion,omitzero"`
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyQuestionAsked is the payload of a message: An application waits for an answer that only its user can give.
+type AutoApplyQuestionAsked struct {
+	QuestionID    uuid.UUID `json:"questionId"`
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	Key           string    `json:"key,omitzero"`
+	CompanyName   string    `json:"companyName,omitzero"`
+	JobTitle      string    `json:"jobTitle,omitzero"`
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyQuestionAnswered is the payload of a message: A question was answered.
+type AutoApplyQuestionAnswered struct {
+	QuestionID    uuid.UUID `json:"questionId"`
+	ApplicationID uuid.UUID `json:"applicationId"`
+	UserID        uuid.UUID `json:"userId"`
+	Key           string    `json:"key,omitzero"`
+	At            time.Time `json:"at"`
+}
+
+// AutoApplyRunStarted is the payload of a message: A user started to apply automatically.
+type AutoApplyRunStarted struct {
+	RunID  uuid.UUID `json:"runId"`
+	UserID uuid.UUID `json:"userId"`
+	At     time.Time `json:"at"`
+}
+
+// AutoApplyRunFinished is the payload of a message: A run of automatic applications is over.
+type AutoApplyRunFinished struct {
+	RunID        uuid.UUID `json:"runId"`
+	UserID       uuid.UUID `json:"userId"`
+	Applications int64     `json:"applications,omitzero"`
+	Reason       string    `json:"reason,omitzero"`
+	At           time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowStarted is the payload of a message: A workflow began.
+type OrchestratorWorkflowStarted struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowProgressed is the payload of a message: A step of a workflow is done.
+type OrchestratorWorkflowProgressed struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowCompleted is the payload of a message: A workflow is done.
+type OrchestratorWorkflowCompleted struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowCompensated is the payload of a message: A workflow failed or was cancelled, and what it did is undone.
+type OrchestratorWorkflowCompensated struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
+
+// OrchestratorWorkflowFailed is the payload of a message: A workflow failed and stays as it is until somebody tries it again.
+type OrchestratorWorkflowFailed struct {
+	WorkflowID uuid.UUID `json:"workflowId"`
+	Kind       string    `json:"kind"`
+	UserID     uuid.UUID `json:"userId,omitzero"`
+	Step       string    `json:"step"` // The step it is at.
+	Percent    int64     `json:"percent"`
+	Reason     string    `json:"reason,omitzero"`
+	At         time.Time `json:"at"`
+}
 
 // AuthUserRegistered is the payload of a message: An account was created; its address is not verified yet.
 type AuthUserRegistered struct {
@@ -155,6 +292,115 @@ const (
 	MessageSendKindAnnouncement           MessageSendKind = "announcement"
 )
 
+// JobAlertMatched is the payload of a message: Jobs that an alert asks for have come; one message for each instant match run, or for a day.
+type JobAlertMatched struct {
+	AlertID   uuid.UUID                `json:"alertId"`
+	UserID    uuid.UUID                `json:"userId"`
+	Name      string                   `json:"name"`
+	Frequency JobAlertMatchedFrequency `json:"frequency"`
+	JobIds    []uuid.UUID              `json:"jobIds"`          // The newest hundred at most.
+	Total     int64                    `json:"total"`           // How many jobs matched.
+	Titles    []string                 `json:"titles,omitzero"` // Titles of the jobs with their companies; the first ten.
+	At        time.Time                `json:"at"`
+}
+
+// JobAlertMatchedFrequency is one of the values below.
+type JobAlertMatchedFrequency string
+
+// Values of JobAlertMatchedFrequency.
+const (
+	JobAlertMatchedFrequencyInstant JobAlertMatchedFrequency = "instant"
+	JobAlertMatchedFrequencyDaily   JobAlertMatchedFrequency = "daily"
+)
+
+// ResumeDocumentUploaded is the payload of a message: A resume was uploaded and waits to be read.
+type ResumeDocumentUploaded struct {
+	DocumentID uuid.UUID `json:"documentId"`
+	ResumeID   uuid.UUID `json:"resumeId"`
+	UserID     uuid.UUID `json:"userId"`
+	UploadedAt time.Time `json:"uploadedAt"`
+}
+
+// ResumeDocumentProgressed is the payload of a message: How far the reading of an uploaded resume is.
+type ResumeDocumentProgressed struct {
+	DocumentID uuid.UUID                     `json:"documentId"`
+	ResumeID   uuid.UUID                     `json:"resumeId"`
+	UserID     uuid.UUID                     `json:"userId"`
+	Stage      ResumeDocumentProgressedStage `json:"stage"`
+	Percent    int64                         `json:"percent"`
+	Message    string                        `json:"message"` // For people, in English.
+	At         time.Time                     `json:"at"`
+}
+
+// ResumeDocumentProgressedStage is one of the values below.
+type ResumeDocumentProgressedStage string
+
+// Values of ResumeDocumentProgressedStage.
+const (
+	ResumeDocumentProgressedStageQueued  ResumeDocumentProgressedStage = "queued"
+	ResumeDocumentProgressedStageReading ResumeDocumentProgressedStage = "reading"
+	ResumeDocumentProgressedStageParsing ResumeDocumentProgressedStage = "parsing"
+	ResumeDocumentProgressedStageStoring ResumeDocumentProgressedStage = "storing"
+	ResumeDocumentProgressedStageDone    ResumeDocumentProgressedStage = "done"
+	ResumeDocumentProgressedStageFailed  ResumeDocumentProgressedStage = "failed"
+)
+
+// ResumeDocumentParsed is the payload of a message: An uploaded resume was read and is a resume now.
+type ResumeDocumentParsed struct {
+	DocumentID uuid.UUID `json:"documentId"`
+	ResumeID   uuid.UUID `json:"resumeId"`
+	UserID     uuid.UUID `json:"userId"`
+	Version    int64     `json:"version"`
+	Warnings   []string  `json:"warnings"` // What may not have been read rightly.
+	ParsedAt   time.Time `json:"parsedAt"`
+}
+
+// ResumeDocumentFailed is the payload of a message: An uploaded resume could not be read.
+type ResumeDocumentFailed struct {
+	DocumentID uuid.UUID `json:"documentId"`
+	ResumeID   uuid.UUID `json:"resumeId"`
+	UserID     uuid.UUID `json:"userId"`
+	Code       string    `json:"code"`    // Stable.
+	Message    string    `json:"message"` // What to do next.
+	FailedAt   time.Time `json:"failedAt"`
+}
+
+// ResumeResumeCreated is the payload of a message: There is a new resume.
+type ResumeResumeCreated struct {
+	ResumeID  uuid.UUID                 `json:"resumeId"`
+	UserID    uuid.UUID                 `json:"userId"`
+	Version   int64                     `json:"version"`
+	Source    ResumeResumeCreatedSource `json:"source"`
+	CreatedAt time.Time                 `json:"createdAt"`
+}
+
+// ResumeResumeCreatedSource is one of the values below.
+type ResumeResumeCreatedSource string
+
+// Values of ResumeResumeCreatedSource.
+const (
+	ResumeResumeCreatedSourceWritten  ResumeResumeCreatedSource = "written"
+	ResumeResumeCreatedSourceUploaded ResumeResumeCreatedSource = "uploaded"
+	ResumeResumeCreatedSourceCopied   ResumeResumeCreatedSource = "copied"
+)
+
+// ResumeResumeUpdated is the payload of a message: The content of a resume changed.
+type ResumeResumeUpdated struct {
+	ResumeID  uuid.UUID `json:"resumeId"`
+	UserID    uuid.UUID `json:"userId"`
+	Version   int64     `json:"version"`
+	Sections  []string  `json:"sections"` // Those that differ from the version before.
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// ResumeResumeDeleted is the payload of a message: A resume is gone with all its versions.
+type ResumeResumeDeleted struct {
+	ResumeID  uuid.UUID `json:"resumeId"`
+	UserID    uuid.UUID `json:"userId"`
+	Version   int64     `json:"version"`
+	DeletedAt time.Time `json:"deletedAt"`
+}
+
 // MessageDelivered is the payload of a message: A message reached a mail server or a push service.
 type MessageDelivered struct {
 	MessageID   uuid.UUID               `json:"messageId"`
@@ -191,3 +437,19 @@ const (
 	MessageFailedChannelEmail MessageFailedChannel = "email"
 	MessageFailedChannelPush  MessageFailedChannel = "push"
 )
+
+// UserProfileUpdated is the payload of a message: Parts of a profile are other than before.
+type UserProfileUpdated struct {
+	UserID    uuid.UUID `json:"userId"`
+	Fields    []string  `json:"fields"` // Of the profile; skills, experiences, educations, settings and photo among them.
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// UserProposalCreated is the payload of a message: A parsed resume would change the profile; the user decides.
+type UserProposalCreated struct {
+	ProposalID uuid.UUID `json:"proposalId"`
+	UserID     uuid.UUID `json:"userId"`
+	ResumeID   uuid.UUID `json:"resumeId"`
+	Changes    int64     `json:"changes"` // How many changes it holds.
+	CreatedAt  time.Time `json:"createdAt"`
+}

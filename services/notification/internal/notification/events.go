@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -27,13 +28,15 @@ type happened struct {
 	JobID         string   `json:"jobId"`
 	AlertID       string   `json:"alertId"`
 	JobIDs        []string `json:"jobIds"`
+	Titles        []string `json:"titles"` // of the first jobs, with their companies
+	Total         int      `json:"total"`
 
 	FileName    string `json:"fileName"`
 	Message     string `json:"message"`
 	CompanyName string `json:"companyName"`
 	JobTitle    string `json:"jobTitle"`
 	Question    string `json:"question"`
-	AlertName   string `json:"alertName"`
+	AlertName   string `json:"name"`
 	To          string `json:"to"`
 	Reason      string `json:"reason"`
 }
@@ -81,13 +84,18 @@ func (h happened) tells(typ string) (kind MessageSendKind, data map[string]strin
 	case "auto-apply.application.changed":
 		return applicationKinds[h.To], h.data()
 	case "job.alert.matched":
-		switch len(h.JobIDs) {
-		case 0:
-			return "", nil
-		case 1:
-			return MessageSendKindJobAlert, h.data("jobId", h.JobIDs[0])
+		title := ""
+		if len(h.Titles) > 0 {
+			title = h.Titles[0]
 		}
-		return MessageSendKindJobAlertDigest, h.data("count", strconv.Itoa(len(h.JobIDs)))
+		switch n := max(h.Total, len(h.JobIDs)); {
+		case len(h.JobIDs) == 0:
+			return "", nil
+		case n == 1:
+			return MessageSendKindJobAlert, h.data("jobId", h.JobIDs[0], "jobTitle", title)
+		default:
+			return MessageSendKindJobAlertDigest, h.data("count", strconv.Itoa(n), "titles", strings.Join(h.Titles, "\n"))
+		}
 	}
 	return "", nil
 }

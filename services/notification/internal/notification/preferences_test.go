@@ -10,7 +10,9 @@ func TestQuietHours(t *testing.T) {
 	berlin, err := zone("Europe/Berlin")
 	must(t, err)
 	night := QuietHours{Enabled: true, Start: "22:00", End: "07:00"}
-	at := func(month time.Month, day, h, m int) time.Time { return time.Date(2026, month, day, h, m, 0, 0, berlin) }
+	at := func(month time.Month, day, h, m int) time.Time {
+		return time.Date(2026, month, day, h, m, 0, 0, berlin)
+	}
 	for _, tt := range []struct {
 		q       QuietHours
 		t, want time.Time

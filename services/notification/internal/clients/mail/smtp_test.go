@@ -210,4 +210,3 @@ func TestSMTPConfiguration(t *testing.T) {
 		t.Errorf("without TLS: %v", err)
 	}
 }
-

@@ -289,4 +289,3 @@ func TestATelephoneGetsAMessage(t *testing.T) {
 		}
 	}
 }
-
