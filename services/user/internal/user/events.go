@@ -30,8 +30,7 @@ func (s *Service) Apply(ctx context.Context, x pgx.Tx, e rabbit.Event) error {
 	case TypeAuthUserRegistered:
 		var m AuthUserRegistered
 		if err = decode(e, &m); err == nil {
-			user = m.UserID
-			_, err = s.create(ctx, x, user, Newcomer{Email: m.Email, DisplayName: m.DisplayName, Locale: m.Locale})
+			user, err = m.UserID, s.create(ctx, x, m.UserID, Newcomer{Email: m.Email, DisplayName: m.DisplayName, Locale: m.Locale})
 		}
 	case TypeAuthUserEmailChanged:
 		var m AuthUserEmailChanged

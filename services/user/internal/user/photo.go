@@ -6,19 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/jpeg"
 	"image/png"
 	"io"
 	"strconv"
 	"time"
 
-	_ "image/gif" // decoders by content
-
-	_ "golang.org/x/image/webp"
+	_ "image/gif" // a decoder by content
 
 	"github.com/google/uuid"
 	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp" // a decoder by content
 
 	"github.com/jobpilot/jobpilot/pkg/blob"
 	"github.com/jobpilot/jobpilot/pkg/errs"
@@ -237,8 +235,7 @@ func orient(in *image.NRGBA, orientation int) *image.NRGBA {
 			if o := orientation; o == 3 || o == 4 || o == 6 || o == 7 {
 				sy = n - 1 - sy
 			}
-			var c color.NRGBA = in.NRGBAAt(sx, sy)
-			out.SetNRGBA(x, y, c)
+			out.SetNRGBA(x, y, in.NRGBAAt(sx, sy))
 		}
 	}
 	return out

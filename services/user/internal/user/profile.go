@@ -284,36 +284,33 @@ type Newcomer struct {
 }
 
 // create makes a user's profile with default settings and the free plan, unless
-// it is there or the user was deleted; made says whether it was.
-func (s *Service) create(ctx context.Context, x pgx.Tx, user uuid.UUID, n Newcomer) (made bool, err error) {
+// it is there or the user was deleted.
+func (s *Service) create(ctx context.Context, x pgx.Tx, user uuid.UUID, n Newcomer) error {
 	t := &tx{Queries: db.New(x), x: x, s: s, now: s.now(), user: user}
 	sealed, err := s.sealed("user_profiles", "profile_sealed", user.String(), user, Profile{Email: n.Email, DisplayName: n.DisplayName})
 	if err != nil {
-		return false, err
+		return err
 	}
 	rows, err := t.ProfileInsert(ctx, db.ProfileInsertParams{UserID: user, ProfileSealed: sealed, Now: t.now})
 	if err != nil || rows == 0 {
-		return false, err
+		return err
 	}
 	settings, err := json.Marshal(defaultSettings(n.Locale))
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := t.PreferencesInsert(ctx, db.PreferencesInsertParams{UserID: user, Settings: settings, Now: t.now}); err != nil {
-		return false, err
+		return err
 	}
 	if err := t.SubscriptionInsert(ctx, db.SubscriptionInsertParams{UserID: user, Now: t.now}); err != nil {
-		return false, err
+		return err
 	}
-	return true, t.emit(ctx, TypeProfileCreated, ProfileCreated{UserID: user, CreatedAt: t.now})
+	return t.emit(ctx, TypeProfileCreated, ProfileCreated{UserID: user, CreatedAt: t.now})
 }
 
 // EnsureProfile makes a user's profile unless it is there.
 func (s *Service) EnsureProfile(ctx context.Context, user uuid.UUID, n Newcomer) (Profile, error) {
-	err := pg.InTx(ctx, s.Pool, func(x pgx.Tx) error {
-		_, err := s.create(ctx, x, user, n)
-		return err
-	})
+	err := pg.InTx(ctx, s.Pool, func(x pgx.Tx) error { return s.create(ctx, x, user, n) })
 	if err != nil {
 		return Profile{}, storeError(err)
 	}

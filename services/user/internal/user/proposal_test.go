@@ -96,7 +96,7 @@ func TestAResumeBecomesAProposalAndAProfile(t *testing.T) {
 	if got := pointers(p); !slices.Equal(got, []string{"/profile/headline", "/experiences/" + full.Experiences[0].ID.String()}) {
 		t.Errorf("of the second version is proposed %q", got)
 	}
-	p, err = f.DecideProposal(ctx, id, p.ID, Decision{Rest: "accept"})
+	_, err = f.DecideProposal(ctx, id, p.ID, Decision{Rest: "accept"})
 	must(t, err)
 	e, _, err := f.GetExperience(ctx, id, full.Experiences[0].ID)
 	must(t, err)

@@ -81,29 +81,28 @@ const matches = `
 WITH typed AS MATERIALIZED (SELECT common.fold($1) AS q),
 prefix AS MATERIALIZED (
 	SELECT n.{key} AS key, n.name, n.weight + 2 + CASE WHEN n.folded = typed.q THEN 2 ELSE 0 END AS score
-	FROM typed, common.{table} n {join}
+	FROM typed, common.{table} n
 	WHERE typed.q <> '' AND n.folded ~>=~ typed.q AND n.folded ~<~ (typed.q || U&'\+10FFFF') {where}
 	ORDER BY score DESC LIMIT 40 + 3 * $2
 ), words AS MATERIALIZED (
 	SELECT n.{key} AS key, n.name, n.weight AS score
-	FROM typed, common.{table} n {join}
+	FROM typed, common.{table} n
 	WHERE length(typed.q) > 2 AND (SELECT count(DISTINCT key) FROM prefix) < $2 AND n.folded LIKE '% ' || typed.q || '%' {where}
 	ORDER BY score DESC LIMIT 40 + 3 * $2
 ), alike AS MATERIALIZED (
-	SELECT n.{key} AS key, n.name, n.weight / 4 + 6 * alike - 8 AS score
-	FROM typed, LATERAL (
-		SELECT n.*, common.word_similarity(typed.q, n.folded) + common.similarity(typed.q, n.folded) AS alike
-		FROM common.{table} n WHERE typed.q OPERATOR(common.<%) n.folded
-	) n {join}
-	WHERE length(typed.q) > 2 AND (SELECT count(DISTINCT key) FROM (SELECT key FROM prefix UNION ALL SELECT key FROM words) sure) < least($2, 3) {where}
+	SELECT n.{key} AS key, n.name, n.weight / 4 + 6 * (common.word_similarity(typed.q, n.folded) + common.similarity(typed.q, n.folded)) - 8 AS score
+	FROM typed, LATERAL ( -- of a common word in thousands of names, those that matter most
+		SELECT * FROM common.{table} n WHERE typed.q OPERATOR(common.<%) n.folded {where} ORDER BY n.weight DESC LIMIT 300
+	) n
+	WHERE length(typed.q) > 2 AND (SELECT count(DISTINCT key) FROM (SELECT key FROM prefix UNION ALL SELECT key FROM words) sure) < least($2, 3)
 	ORDER BY score DESC LIMIT 40 + 3 * $2
 )
 SELECT DISTINCT ON (key) key, name, score FROM (
 	SELECT * FROM prefix UNION ALL SELECT * FROM words UNION ALL SELECT * FROM alike
 ) found ORDER BY key, score DESC`
 
-func matching(table, key, join, where string) string {
-	return strings.NewReplacer("{table}", table, "{key}", key, "{join}", join, "{where}", where).Replace(matches)
+func matching(table, key, where string) string {
+	return strings.NewReplacer("{table}", table, "{key}", key, "{where}", where).Replace(matches)
 }
 
 // similar is how alike two names must be at least (pg_trgm's word similarity).
@@ -127,12 +126,12 @@ func suggest[T any](ctx context.Context, s *Service, sql string, args ...any) (l
 
 var (
 	skillSuggestions = "SELECT s.id, s.name, CASE WHEN m.name <> s.name THEN m.name ELSE '' END, s.kind FROM (" +
-		matching("skill_names", "skill_id", "", "") + ") m JOIN common.skills s ON s.id = m.key ORDER BY m.score DESC, s.name LIMIT $2"
+		matching("skill_names", "skill_id", "") + ") m JOIN common.skills s ON s.id = m.key ORDER BY m.score DESC, s.name LIMIT $2"
 	occupationSuggestions = "SELECT o.id, o.name, CASE WHEN m.name <> o.name THEN m.name ELSE '' END, o.isco FROM (" +
-		matching("occupation_names", "occupation_id", "", "") + ") m JOIN common.occupations o ON o.id = m.key ORDER BY m.score DESC, o.name LIMIT $2"
+		matching("occupation_names", "occupation_id", "") + ") m JOIN common.occupations o ON o.id = m.key ORDER BY m.score DESC, o.name LIMIT $2"
 	placeSuggestions = "SELECT p.id, p.name, CASE WHEN m.name <> p.name THEN m.name ELSE '' END, coalesce(p.region, ''), p.country_code, " +
 		"coalesce(c.names->>$3, c.names->>'en', p.country_code), p.latitude::float8, p.longitude::float8, p.population, p.time_zone FROM (" +
-		matching("place_names", "place_id", "JOIN common.places pl ON pl.id = n.place_id", "AND ($4 = '' OR pl.country_code = $4)") +
+		matching("place_names", "place_id", "AND ($4 = '' OR EXISTS (SELECT FROM common.places p WHERE p.id = n.place_id AND p.country_code = $4))") +
 		") m JOIN common.places p ON p.id = m.key LEFT JOIN common.countries c ON c.code = p.country_code ORDER BY m.score DESC, p.population DESC LIMIT $2"
 )
 
@@ -160,7 +159,7 @@ func named(table, columns string) string {
 		LATERAL (
 			SELECT max(CASE WHEN q = '' THEN 1 WHEN lower(c.code) = q THEN 5 WHEN f = q THEN 4 WHEN starts_with(f, q) THEN 3
 				WHEN position(' ' || q IN f) > 0 THEN 2 ELSE common.word_similarity(q, f) END) AS score
-			FROM jsonb_each_text(c.names) AS n (lang, name), common.fold(n.name) AS f
+			FROM unnest(c.folded) AS f
 		) m
 		WHERE m.score >= 0.45 ORDER BY m.score DESC, l.name LIMIT $2`, columns, table)
 }

@@ -110,7 +110,7 @@ func (s *Service) change(ctx context.Context, user uuid.UUID, fn func(t *tx) err
 	}
 	s.forget(ctx, user)
 	if t.files {
-		s.sweep(ctx, &user)
+		_ = s.sweep(ctx, &user) // it has logged what fails, and the duty tries again
 	}
 	return nil
 }
