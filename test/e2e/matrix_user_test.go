@@ -79,7 +79,7 @@ var userFixtures = map[string]fixture{
 	"requestDeletion": {status: 202, path: ownProfile, spends: theAccount},
 	"getCompleteness": {status: 200, path: ownProfile},
 	"getPhoto":        {status: 404, path: ownProfile},
-	"uploadPhoto":     {status: 400, path: ownProfile},
+	"uploadPhoto":     {status: 422, path: ownProfile, body: func(*testing.T, *harness.User) any { return []byte("no picture") }},
 	"removePhoto":     {status: 204, path: ownProfile},
 
 	"listSkills":       {status: 200, path: ownProfile},

@@ -49,12 +49,21 @@ func reference(esco string) error {
 			return err
 		}
 	}
+	// Names that matter most come first in the table too: a lookup that finds thousands reads these.
+	for _, name := range []string{"place_names", "skill_names", "occupation_names"} {
+		slices.SortStableFunc(tables[name][1:], func(a, b []string) int { return cmp.Compare(weight(b[2]), weight(a[2])) })
+	}
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
 		if err := tables[name].write(filepath.Join(referenceData, name+".csv.gz")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func weight(column string) float64 {
+	w, _ := strconv.ParseFloat(column, 64) // as FormatFloat wrote it
+	return w
 }
 
 // rows are a table's rows, the first of them the names of the columns.
@@ -272,13 +281,13 @@ func places(tables map[string]rows) error {
 		id := strconv.Itoa(c.ID)
 		table = append(table, []string{id, c.Name, region, c.Country, coordinate(c.Latitude), coordinate(c.Longitude),
 			strconv.Itoa(c.Population), c.TimeZone})
-		weight := math.Log10(float64(max(c.Population, 1)))
+		size := math.Log10(float64(max(c.Population, 1)))
 		seen := map[string]bool{folded(c.Name): true}
-		names = append(names, []string{id, c.Name, strconv.FormatFloat(weight+0.5, 'f', 2, 64)})
+		names = append(names, []string{id, c.Name, strconv.FormatFloat(size+0.5, 'f', 2, 64)})
 		for _, other := range c.Others {
 			if key := folded(other); isPlaceName(other, c.Population) && !seen[key] {
 				seen[key] = true
-				names = append(names, []string{id, other, strconv.FormatFloat(weight, 'f', 2, 64)})
+				names = append(names, []string{id, other, strconv.FormatFloat(size, 'f', 2, 64)})
 			}
 		}
 	}
@@ -333,7 +342,7 @@ func taxonomy(tables map[string]rows, dir string) error {
 		uses[r[2]]++
 	}
 	// label adds an entry's names, the first of them its own.
-	label := func(names rows, id, own, others string, weight float64) rows {
+	label := func(names rows, id, own, others string, base float64) rows {
 		seen := map[string]bool{"": true}
 		for i, name := range append([]string{own}, strings.Split(others, "|")...) {
 			name = strings.TrimSpace(name)
@@ -346,7 +355,7 @@ func taxonomy(tables map[string]rows, dir string) error {
 			if i > 0 {
 				bonus = 0
 			}
-			names = append(names, []string{id, name, strconv.FormatFloat(weight+bonus, 'f', 2, 64)})
+			names = append(names, []string{id, name, strconv.FormatFloat(base+bonus, 'f', 2, 64)})
 		}
 		return names
 	}

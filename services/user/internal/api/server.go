@@ -103,4 +103,4 @@ type position struct {
 var errNoPart = errs.New(errs.Unprocessable, "validation_failed", "Some fields are not valid; see errors.").
 	WithFields(errs.Field{Pointer: "#/photo", Code: "required", Message: "is required"})
 
-var errForm = errs.New(errs.Invalid, "malformed_form", "The form cannot be read. Send multipart/form-data with the picture in the field photo.")
+var errForm = errs.New(errs.Unprocessable, "malformed_form", "The form cannot be read. Send multipart/form-data with the picture in the field photo.")

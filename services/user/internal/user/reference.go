@@ -91,8 +91,8 @@ prefix AS MATERIALIZED (
 	ORDER BY score DESC LIMIT 40 + 3 * $2
 ), alike AS MATERIALIZED (
 	SELECT n.{key} AS key, n.name, n.weight / 4 + 6 * (common.word_similarity(typed.q, n.folded) + common.similarity(typed.q, n.folded)) - 8 AS score
-	FROM typed, LATERAL ( -- of a common word in thousands of names, those that matter most
-		SELECT * FROM common.{table} n WHERE typed.q OPERATOR(common.<%) n.folded {where} ORDER BY n.weight DESC LIMIT 300
+	FROM typed, LATERAL ( -- of the thousands of names with a common word the first, which are those that matter most
+		SELECT * FROM common.{table} n WHERE typed.q OPERATOR(common.<%) n.folded {where} LIMIT 300
 	) n
 	WHERE length(typed.q) > 2 AND (SELECT count(DISTINCT key) FROM (SELECT key FROM prefix UNION ALL SELECT key FROM words) sure) < least($2, 3)
 	ORDER BY score DESC LIMIT 40 + 3 * $2
@@ -130,7 +130,7 @@ var (
 	occupationSuggestions = "SELECT o.id, o.name, CASE WHEN m.name <> o.name THEN m.name ELSE '' END, o.isco FROM (" +
 		matching("occupation_names", "occupation_id", "") + ") m JOIN common.occupations o ON o.id = m.key ORDER BY m.score DESC, o.name LIMIT $2"
 	placeSuggestions = "SELECT p.id, p.name, CASE WHEN m.name <> p.name THEN m.name ELSE '' END, coalesce(p.region, ''), p.country_code, " +
-		"coalesce(c.names->>$3, c.names->>'en', p.country_code), p.latitude::float8, p.longitude::float8, p.population, p.time_zone FROM (" +
+		"coalesce(c.names->>$3, c.names->>'en', p.country_code), p.latitude::numeric::float8, p.longitude::numeric::float8, p.population, p.time_zone FROM (" +
 		matching("place_names", "place_id", "AND ($4 = '' OR EXISTS (SELECT FROM common.places p WHERE p.id = n.place_id AND p.country_code = $4))") +
 		") m JOIN common.places p ON p.id = m.key LEFT JOIN common.countries c ON c.code = p.country_code ORDER BY m.score DESC, p.population DESC LIMIT $2"
 )
@@ -209,7 +209,7 @@ func (t *tx) known(ctx context.Context, table string, codes map[string]string) e
 
 // place finds a city by its id.
 func (t *tx) place(ctx context.Context, id int32, pointer string) (PlaceSuggestion, error) {
-	rows, err := t.x.Query(ctx, `SELECT id, name, '', coalesce(region, ''), country_code, '', latitude::float8, longitude::float8, population, time_zone
+	rows, err := t.x.Query(ctx, `SELECT id, name, '', coalesce(region, ''), country_code, '', latitude::numeric::float8, longitude::numeric::float8, population, time_zone
 		FROM common.places WHERE id = $1`, id)
 	if err != nil {
 		return PlaceSuggestion{}, err
