@@ -67,7 +67,8 @@ func (e *edge) open(url string, user, session uuid.UUID, after int64) *client {
 	if after >= 0 {
 		query += "&after=" + strconv.FormatInt(after, 10)
 	}
-	conn, _, err := websocket.Dial(e.t.Context(), url+root+"/stream"+query, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://jobpilot.test"}}})
+	conn, _, err := websocket.Dial(e.t.Context(), url+root+"/stream"+query, //nolint:bodyclose // that of an upgrade is the connection's
+		&websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://jobpilot.test"}}})
 	must(e.t, err)
 	e.t.Cleanup(func() { _ = conn.CloseNow() })
 	return &client{e.t, conn}

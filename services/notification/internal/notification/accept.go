@@ -182,7 +182,7 @@ func (a acceptance) notify(ctx context.Context, inApp bool, words Written, link 
 
 // planMail makes the delivery of a mail, if there is an address that takes it.
 func (a acceptance) planMail(ctx context.Context, prefs Preferences) error {
-	if _, err := mail.ParseAddress(a.to.email); err != nil || !a.to.verified && !a.kind.Mandatory {
+	if !writable(a.to.email) || !a.to.verified && !a.kind.Mandatory {
 		a.s.metrics.done(channelEmail, "skipped")
 		return nil
 	}
@@ -196,6 +196,11 @@ func (a acceptance) planMail(ctx context.Context, prefs Preferences) error {
 		d.Status, d.Reason = statusSkipped, "suppressed"
 	}
 	return a.plan(ctx, d, prefs)
+}
+
+func writable(address string) bool {
+	_, err := mail.ParseAddress(address)
+	return err == nil
 }
 
 // planPush makes a delivery for each of the user's devices.

@@ -2,7 +2,6 @@ package notification
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -124,7 +123,7 @@ func (s *Service) Apply(ctx context.Context, x pgx.Tx, e rabbit.Event) error {
 	if e.Type == TypeAuthUserRegistered {
 		return nil // nobody can be watching yet
 	}
-	if err := t.stream(ctx, h.UserID, e.Type, e.Time, json.RawMessage(e.Data)); err != nil {
+	if err := t.stream(ctx, h.UserID, e.Type, e.Time, e.Data); err != nil {
 		return err
 	}
 	kind, data := h.tells(e.Type)

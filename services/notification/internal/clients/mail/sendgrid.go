@@ -93,10 +93,10 @@ func (s *SendGrid) Send(ctx context.Context, m Message) error {
 	}
 	defer resp.Body.Close()
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, 2<<10))
-	switch {
-	case resp.StatusCode == http.StatusAccepted || resp.StatusCode == http.StatusOK:
+	switch resp.StatusCode {
+	case http.StatusAccepted, http.StatusOK:
 		return nil
-	case resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusRequestEntityTooLarge:
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return fmt.Errorf("%w: SendGrid: %s: %s", ErrRefused, resp.Status, said)
 	}
 	// 401 and 403 too: the key is wrong, and the mail is right once it is changed.
