@@ -96,9 +96,9 @@ func (w *docx) document(v view) {
 		}
 		return
 	}
-	// Two columns are a table of one row, the side bar its shaded first cell.
-	left := w.width * 32 / 100
-	w.tab = w.width - left - 240
+	// Two columns are a table of one row, the side bar its shaded second cell.
+	side := w.width * 32 / 100
+	w.tab = w.width - side - 340
 	cell := func(width int, shade string) {
 		fill := ""
 		if shade != "" {
@@ -107,21 +107,21 @@ func (w *docx) document(v view) {
 		fmt.Fprintf(&w.b, `<w:tc><w:tcPr><w:tcW w:w="%d" w:type="dxa"/>%s</w:tcPr>`, width, fill)
 	}
 	fmt.Fprintf(&w.b, `<w:tbl><w:tblPr><w:tblW w:w="%d" w:type="dxa"/><w:tblLayout w:type="fixed"/><w:tblCellMar><w:top w:w="120" w:type="dxa"/><w:left w:w="170" w:type="dxa"/><w:bottom w:w="120" w:type="dxa"/><w:right w:w="170" w:type="dxa"/></w:tblCellMar></w:tblPr><w:tblGrid><w:gridCol w:w="%d"/><w:gridCol w:w="%d"/></w:tblGrid><w:tr>`,
-		w.width, left, w.width-left)
-	cell(left, w.side)
-	w.paragraph("Heading1", w.run(v.words.contact, ""))
-	w.contacts(v, true)
+		w.width, w.width-side, side)
+	// The name comes first, for who reads the cells in their order.
+	cell(w.width-side, "")
+	w.top(v)
 	for _, s := range v.Sections {
-		if slices.Contains(aside, s.Name) {
+		if !slices.Contains(aside, s.Name) {
 			w.section(s)
 		}
 	}
 	w.b.WriteString(`</w:tc>`)
-	cell(w.width-left, "")
-	w.top(v)
-	w.paragraph("Normal", "")
+	cell(side, w.side)
+	w.paragraph("Heading1", w.run(v.words.contact, ""))
+	w.contacts(v, true)
 	for _, s := range v.Sections {
-		if !slices.Contains(aside, s.Name) {
+		if slices.Contains(aside, s.Name) {
 			w.section(s)
 		}
 	}
@@ -181,7 +181,11 @@ func (w *docx) entry(s section, e entry) {
 		if e.Shown != "" {
 			href = ""
 		}
-		w.paragraph("Where", w.anchor(e.Subtitle, href, ""))
+		where := w.anchor(e.Subtitle, href, "")
+		if e.Place != "" {
+			where += `<w:r><w:tab/></w:r>` + w.run(e.Place, "")
+		}
+		w.paragraph("Where", where)
 	}
 	if e.Shown != "" {
 		w.paragraph("Normal", w.anchor(e.Shown, string(e.URL), ""))
@@ -202,7 +206,7 @@ func (w *docx) entry(s section, e entry) {
 
 func (w *docx) paragraph(style, runs string) {
 	properties := `<w:pStyle w:val="` + style + `"/>`
-	if style == "Heading2" {
+	if style == "Heading2" || style == "Where" {
 		properties += fmt.Sprintf(`<w:tabs><w:tab w:val="right" w:pos="%d"/></w:tabs>`, w.tab)
 	}
 	if strings.Contains(runs, `<w:rtl/>`) {

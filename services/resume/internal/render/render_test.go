@@ -116,8 +116,8 @@ var tags = regexp.MustCompile(`<[^>]*>`)
 func TestEveryFormatSaysAllThatTheResumeSays(t *testing.T) {
 	t.Parallel()
 	r := sample(t)
-	words := []string{"Mara Lindqvist", "mara.lindqvist@example.com", "+49 30 5550 1423", "10997 Berlin, Germany", "github.com/maralind", "Nordlicht Payments, Berlin",
-		"Mar 2021 – Present", "Sep 2015 – Jun 2017", "Uppsala University", "Grade 4.8 of 5", "Distributed Systems", "OpenTelemetry", "tidewater", "1,900 stars", "doi.example.org/10.1000/ledger",
+	words := []string{"Mara Lindqvist", "mara.lindqvist@example.com", "+49 30 5550 1423", "10997 Berlin, Germany", "github.com/maralind", "Nordlicht Payments", "Hamburg",
+		"Mar 2021 – Present", "Sep 2015 – Jun 2017", "Uppsala University", "Grade: 4.8/5", "Courses: Distributed Systems", "OpenTelemetry", "tidewater", "1,900 stars", "Technologies: Go, Storage", "doi.example.org/10.1000/ledger",
 		"Certified Kubernetes Administrator", "Best Paper", "Swedish", "Native", "Code your Future Berlin", "Letterpress printing"}
 	for _, template := range Templates {
 		d := document(r, template)

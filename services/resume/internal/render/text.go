@@ -35,7 +35,7 @@ func Text(d Document) string {
 			if i > 0 {
 				b.WriteString("\n")
 			}
-			for _, p := range []string{e.Title, e.Subtitle, e.Dates, e.Shown} {
+			for _, p := range []string{e.Title, e.Subtitle, e.Place, e.Dates, e.Shown} {
 				if p != "" {
 					line("", p)
 				}
@@ -101,7 +101,7 @@ func Markdown(d Document) string {
 			if e.Title != "" {
 				block("### " + anchor(e.Title, string(e.URL)))
 			}
-			if under := join(" · ", escape(e.Subtitle), escape(e.Dates)); under != "" {
+			if under := join(" · ", escape(e.Subtitle), escape(e.Place), escape(e.Dates)); under != "" {
 				block("*" + under + "*")
 			}
 			for _, p := range e.Paragraphs {

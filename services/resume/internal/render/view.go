@@ -68,6 +68,7 @@ type section struct {
 
 type entry struct {
 	Title, Subtitle, Dates string
+	Place                  string
 	URL                    template.URL // of the title; made by link alone
 	Shown                  string       // the address, where it is worth reading
 	Paragraphs, Bullets    []string
@@ -149,7 +150,7 @@ func (s *section) fill(r jsonresume.Resume, w words) {
 		}
 	case "work":
 		for _, x := range r.Work {
-			s.add(entry{Title: x.Position, Subtitle: join(", ", x.Name, x.Location), URL: link(x.URL), Dates: w.period(x.StartDate, x.EndDate), Paragraphs: paragraphs(x.Summary), Bullets: texts(x.Highlights)})
+			s.add(entry{Title: x.Position, Subtitle: x.Name, Place: clean(x.Location), URL: link(x.URL), Dates: w.period(x.StartDate, x.EndDate), Paragraphs: paragraphs(x.Summary), Bullets: texts(x.Highlights)})
 		}
 	case "volunteer":
 		for _, x := range r.Volunteer {
@@ -157,7 +158,7 @@ func (s *section) fill(r jsonresume.Resume, w words) {
 		}
 	case "education":
 		for _, x := range r.Education {
-			s.add(entry{Title: join(", ", x.StudyType, x.Area), Subtitle: x.Institution, URL: link(x.URL), Dates: w.period(x.StartDate, x.EndDate), Paragraphs: paragraphs(x.Score), Note: join(", ", x.Courses...)})
+			s.add(entry{Title: join(", ", x.StudyType, x.Area), Subtitle: x.Institution, URL: link(x.URL), Dates: w.period(x.StartDate, x.EndDate), Paragraphs: paragraphs(w.score(x.Score)), Note: labelled(w.courses, x.Courses)})
 		}
 	case "awards":
 		for _, x := range r.Awards {
@@ -173,7 +174,7 @@ func (s *section) fill(r jsonresume.Resume, w words) {
 		}
 	case "projects":
 		for _, x := range r.Projects {
-			s.add(entry{Title: x.Name, Subtitle: join(", ", append(slices.Clone(x.Roles), x.Entity)...), URL: link(x.URL), Shown: bare(x.URL), Dates: w.period(x.StartDate, x.EndDate), Paragraphs: paragraphs(x.Description), Bullets: texts(x.Highlights), Note: join(", ", x.Keywords...)})
+			s.add(entry{Title: x.Name, Subtitle: join(", ", append(slices.Clone(x.Roles), x.Entity)...), URL: link(x.URL), Shown: bare(x.URL), Dates: w.period(x.StartDate, x.EndDate), Paragraphs: paragraphs(x.Description), Bullets: texts(x.Highlights), Note: labelled(w.technologies, x.Keywords)})
 		}
 	case "skills":
 		for _, x := range r.Skills {
@@ -200,6 +201,9 @@ func (s *section) add(e entry) {
 	e.Title, e.Subtitle, e.Note = clean(e.Title), clean(e.Subtitle), clean(e.Note)
 	if e.Title == "" {
 		e.Title, e.Subtitle = e.Subtitle, ""
+	}
+	if e.Subtitle == "" {
+		e.Subtitle, e.Place = e.Place, ""
 	}
 	if e.Title != "" || e.Dates != "" || len(e.Paragraphs)+len(e.Bullets) > 0 || e.Note != "" {
 		s.Entries = append(s.Entries, e)
@@ -232,6 +236,15 @@ func join(sep string, parts ...string) string {
 		}
 	}
 	return strings.Join(out, sep)
+}
+
+// labelled says what a list is, for people and programs.
+func labelled(label string, list []string) string {
+	text := join(", ", list...)
+	if text != "" {
+		text = label + ": " + text
+	}
+	return text
 }
 
 // clean makes one line of a text, and drops what nobody can see: control

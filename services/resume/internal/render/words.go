@@ -15,11 +15,14 @@ type words struct {
 	months   []string // empty: dates in figures
 	day      string   // a layout of year, month and day
 	contact  string
+	grade    string
+
+	courses, technologies string
 }
 
 var languages = []words{
 	{
-		tag: language.English, present: "Present", contact: "Contact", day: "%[3]d %[2]s %[1]s",
+		tag: language.English, present: "Present", grade: "Grade", courses: "Courses", technologies: "Technologies", contact: "Contact", day: "%[3]d %[2]s %[1]s",
 		months: []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"},
 		headings: map[string]string{
 			"basics": "Summary", "work": "Experience", "education": "Education", "skills": "Skills", "projects": "Projects", "certificates": "Certificates",
@@ -27,21 +30,21 @@ var languages = []words{
 		},
 	},
 	{
-		tag: language.German, present: "heute", contact: "Kontakt", day: "%02[3]d.%[2]s.%[1]s",
+		tag: language.German, present: "heute", grade: "Note", courses: "Kurse", technologies: "Technologien", contact: "Kontakt", day: "%02[3]d.%[2]s.%[1]s",
 		headings: map[string]string{
 			"basics": "Profil", "work": "Berufserfahrung", "education": "Ausbildung", "skills": "Kenntnisse", "projects": "Projekte", "certificates": "Zertifikate",
 			"publications": "Publikationen", "awards": "Auszeichnungen", "languages": "Sprachen", "volunteer": "Ehrenamt", "interests": "Interessen", "references": "Referenzen",
 		},
 	},
 	{
-		tag: language.French, present: "aujourd’hui", contact: "Contact", day: "%02[3]d/%[2]s/%[1]s",
+		tag: language.French, grade: "Mention", courses: "Cours", technologies: "Technologies", present: "aujourd’hui", contact: "Contact", day: "%02[3]d/%[2]s/%[1]s",
 		headings: map[string]string{
 			"basics": "Profil", "work": "Expérience professionnelle", "education": "Formation", "skills": "Compétences", "projects": "Projets", "certificates": "Certifications",
 			"publications": "Publications", "awards": "Distinctions", "languages": "Langues", "volunteer": "Bénévolat", "interests": "Centres d’intérêt", "references": "Références",
 		},
 	},
 	{
-		tag: language.Spanish, present: "actualidad", contact: "Contacto", day: "%02[3]d/%[2]s/%[1]s",
+		tag: language.Spanish, present: "actualidad", grade: "Nota", courses: "Cursos", technologies: "Tecnologías", contact: "Contacto", day: "%02[3]d/%[2]s/%[1]s",
 		headings: map[string]string{
 			"basics": "Perfil", "work": "Experiencia", "education": "Formación", "skills": "Competencias", "projects": "Proyectos", "certificates": "Certificados",
 			"publications": "Publicaciones", "awards": "Premios", "languages": "Idiomas", "volunteer": "Voluntariado", "interests": "Intereses", "references": "Referencias",
@@ -86,6 +89,14 @@ func (w words) date(iso string) string {
 		return w.months[month-1] + " " + parts[0]
 	}
 	return parts[1] + "/" + parts[0]
+}
+
+// score says what a number is; a text says it itself.
+func (w words) score(s string) string {
+	if s = clean(s); s != "" && s[0] >= '0' && s[0] <= '9' {
+		return w.grade + ": " + s
+	}
+	return s
 }
 
 // period writes a time that began and may have ended.
