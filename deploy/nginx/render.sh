@@ -45,6 +45,9 @@ for template in "$here"/templates/*.template; do
                     "ssl_session_cache shared:tls:8m;\nssl_session_timeout 1h;\nssl_session_tickets off;\n" \
                     "ssl_early_data off;\n"
             value["GATEWAY_LISTEN"] = listen
+            value["GATEWAY_HOME"] = value["HOME_DIR"] == "" ? "" : \
+                "location = / {\n    set $jp_route \"/home/\";\n    root " value["HOME_DIR"] ";\n    try_files /index.html =404;\n}\n" \
+                "location ^~ /home/ {\n    set $jp_route \"/home/\";\n    alias " value["HOME_DIR"] "/;\n}\n"
             value["GATEWAY_TRUSTED"] = each(value["GATEWAY_TRUSTED_PROXIES"], "", " 1;")
             value["GATEWAY_REAL_IP"] = value["GATEWAY_TRUSTED_PROXIES"] == "" ? "" : \
                 each(value["GATEWAY_TRUSTED_PROXIES"], "set_real_ip_from ", ";") \

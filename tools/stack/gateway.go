@@ -36,6 +36,7 @@ func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 		{"CORS_ORIGINS", corsOrigins},
 		{"GATEWAY_WORKERS", "2"},
 		{"DOCS_DIR", l.docs()},
+		{"HOME_DIR", l.path("gateway", "home")},
 		{"GATEWAY_USER", l.userName},
 	}
 	for _, service := range sortedServices() {
@@ -55,6 +56,11 @@ func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 // gateway renders NGINX's configuration into gateway/<instance>, which is also
 // the prefix that NGINX resolves its relative paths against.
 func (in instance) gateway(l *layout) (program, error) {
+	for _, name := range []string{"index.html", "home.css", "home.js"} {
+		if _, err := l.copy("deploy/nginx/home/"+name, "gateway", "home", name); err != nil {
+			return program{}, err
+		}
+	}
 	dir, err := l.mkdir(0o755, "gateway", in.name)
 	if err != nil {
 		return program{}, err
