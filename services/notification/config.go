@@ -18,6 +18,9 @@ type Config struct {
 	// LookupKey hashes addresses and tokens and signs unsubscribe links. Changing it voids the links of mails sent before.
 	LookupKey config.Secret `env:"LOOKUP_KEY,required,notEmpty" example:"<openssl rand -base64 32>"`
 
+	// UserURL is where the service asks for a user's language and time zone.
+	UserURL string `env:"USER_URL,required" check:"url=http|https" example:"http://127.0.0.1:8002"`
+
 	// MailFrom is the sender of mails.
 	MailFrom string `env:"MAIL_FROM,required,notEmpty" example:"JobPilot <no-reply@jobpilot.example>"`
 	// SMTPURL is the mail server: smtp://, smtp+starttls:// or smtps://, with user and password if it wants them.

@@ -5,19 +5,24 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"net/url"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/jobpilot/jobpilot/pkg/app"
 	"github.com/jobpilot/jobpilot/pkg/config"
+	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/pkg/rabbit"
 	"github.com/jobpilot/jobpilot/pkg/seal"
 	"github.com/jobpilot/jobpilot/services/notification/internal/api"
 	mailer "github.com/jobpilot/jobpilot/services/notification/internal/clients/mail"
 	"github.com/jobpilot/jobpilot/services/notification/internal/clients/push"
+	"github.com/jobpilot/jobpilot/services/notification/internal/clients/user"
 	"github.com/jobpilot/jobpilot/services/notification/internal/notification"
 	"github.com/jobpilot/jobpilot/services/notification/internal/streams"
 )
@@ -53,13 +58,16 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	s.Log.Info("configuration", "config", config.Dump(cfg))
-	s.UseAuth(cfg.AuthConfig)
+	client := s.UseAuth(cfg.AuthConfig)
 	if _, err := s.Connect(topology); err != nil {
 		return err
 	}
 	deps, err := channels(cfg)
 	if err != nil {
 		return err
+	}
+	if deps.Profile, err = profiles(cfg.UserURL, client); err != nil {
+		return fmt.Errorf("USER_URL: %w", err)
 	}
 	live := streams.New(s.Redis, s.Registry, s.Log)
 	deps.Pool, deps.Keys, deps.Metrics, deps.Log, deps.Woken = s.Pool, s.Keys, s.Registry, s.Log, live.Wake
@@ -88,6 +96,24 @@ func run(ctx context.Context, args []string) error {
 		"streams":     live.Run,
 		"maintenance": maintenance.Run,
 	}, nil)
+}
+
+// profiles asks the user service.
+func profiles(base string, client *http.Client) (func(context.Context, uuid.UUID) (notification.Profile, error), error) {
+	users, err := user.NewClientWithResponses(base, user.WithHTTPClient(client))
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, id uuid.UUID) (notification.Profile, error) {
+		r, err := users.GetFullProfileWithResponse(ctx, id)
+		if err != nil {
+			return notification.Profile{}, err
+		}
+		if err := httpx.ResponseError(r.StatusCode(), r.HTTPResponse.Header.Get("Content-Type"), r.Body); err != nil || r.JSON200 == nil {
+			return notification.Profile{}, err
+		}
+		return notification.Profile{Locale: r.JSON200.Settings.Locale, TimeZone: r.JSON200.Settings.TimeZone}, nil
+	}, nil
 }
 
 // channels prepares what messages go out by.
