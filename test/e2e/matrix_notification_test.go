@@ -22,7 +22,7 @@ func ownDevice(t *testing.T, _ *people, owner *harness.User) map[string]string {
 	t.Helper()
 	id := uuid.Must(uuid.NewV7()).String()
 	harness.SQL(t, `INSERT INTO notification.device_tokens (id, user_id, type, target_hash, target_sealed, created_at, registered_at)
-		VALUES ($1, $2, 'fcm', sha256($1::text::bytea), '\x00', now(), now())`, id, owner.ID)
+		VALUES ($1, $2, 'fcm', convert_to($3, 'UTF8'), '\x00', now(), now())`, id, owner.ID, id)
 	return map[string]string{"deviceId": id}
 }
 
