@@ -346,11 +346,11 @@ func taxonomy(tables map[string]rows, dir string) error {
 		seen := map[string]bool{"": true}
 		for i, name := range append([]string{own}, strings.Split(others, "|")...) {
 			name = strings.TrimSpace(name)
-			if key := folded(name); seen[key] || len(name) > 120 {
+			key := folded(name)
+			if seen[key] || len(name) > 120 {
 				continue
-			} else {
-				seen[key] = true
 			}
+			seen[key] = true
 			bonus := 0.5
 			if i > 0 {
 				bonus = 0

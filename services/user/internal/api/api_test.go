@@ -259,4 +259,6 @@ func TestPhotoOverHTTP(t *testing.T) {
 		t.Error("the profile does not name the photo")
 	}
 	ada.Do(t, "DELETE", path, nil).Want(204)
+	other := "/api/v1/users/" + uuid.NewString() + "/photo"
+	ada.Do(t, "PUT", other, []byte("--x"), "Content-Type", "multipart/form-data; boundary=x").WantProblem(404, "user_not_found")
 }

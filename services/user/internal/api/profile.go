@@ -67,14 +67,17 @@ func (s *Server) GetPhoto(ctx context.Context, r GetPhotoRequestObject) (GetPhot
 
 // UploadPhoto stores a photo of the caller, sent as it is or in a form.
 func (s *Server) UploadPhoto(ctx context.Context, r UploadPhotoRequestObject) (UploadPhotoResponseObject, error) {
+	id, err := owner(ctx, r.UserID)
+	if err != nil {
+		return nil, err
+	}
 	content := r.Body
-	media, params, err := mime.ParseMediaType(httpx.Header(ctx).Get("Content-Type"))
-	if err == nil && media == "multipart/form-data" {
+	if media, params, err := mime.ParseMediaType(httpx.Header(ctx).Get("Content-Type")); err == nil && media == "multipart/form-data" {
 		if content, err = photoPart(multipart.NewReader(content, params["boundary"])); err != nil {
 			return nil, err
 		}
 	}
-	p, err := of(ctx, r.UserID, func(id uuid.UUID) (user.Photo, error) { return s.User.UploadPhoto(ctx, id, content) })
+	p, err := s.User.UploadPhoto(ctx, id, content)
 	return UploadPhoto200JSONResponse(p), err
 }
 
