@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	// A scan of many pages takes ai its time; who waits for less says so by the context.
-	adviser, err := ai.NewClientWithResponses(cfg.AIURL, ai.WithHTTPClient(httpx.NewClient(cfg.ServiceKey, resume.ReadTimeout)))
+	adviser, err := ai.NewCaller(cfg.AIURL, httpx.NewClient(cfg.ServiceKey, resume.ReadTimeout))
 	if err != nil {
 		return fmt.Errorf("AI_URL: %w", err)
 	}

@@ -108,6 +108,11 @@ func stored(r resume.Stored) (StoredResume, *string, error) {
 	}, &etag, err
 }
 
+// guard is what If-Match asks for.
+func guard(ifMatch *string) resume.Guard {
+	return func(revision int64) error { return httpx.CheckIfMatch(ifMatch, revision) }
+}
+
 func sections(list []resume.Section) []Section {
 	out := make([]Section, len(list))
 	for i, x := range list {

@@ -63,7 +63,7 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, pool: testkit.DB(t, "migrations/resume"), files: testkit.Bucket(t), exports: testkit.Bucket(t), ai: &adviser{}}
 	peer := httptest.NewServer(f.ai)
 	t.Cleanup(peer.Close)
-	client, err := ai.NewClientWithResponses(peer.URL)
+	client, err := ai.NewCaller(peer.URL, http.DefaultClient)
 	must(t, err)
 	check, err := NewCheck()
 	must(t, err)

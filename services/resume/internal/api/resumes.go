@@ -64,7 +64,7 @@ func (s *Server) UpdateResume(ctx context.Context, r UpdateResumeRequestObject) 
 	if patch == nil {
 		patch = r.JSONBody
 	}
-	changed, err := s.Resumes.Update(ctx, caller(ctx), r.ResumeID, r.Params.IfMatch, patch.Title, patch.Language, text(patch.Template), value(patch.Resume))
+	changed, err := s.Resumes.Update(ctx, caller(ctx), r.ResumeID, guard(r.Params.IfMatch), patch.Title, patch.Language, text(patch.Template), value(patch.Resume))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Server) UpdateResume(ctx context.Context, r UpdateResumeRequestObject) 
 
 // DeleteResume deletes a resume.
 func (s *Server) DeleteResume(ctx context.Context, r DeleteResumeRequestObject) (DeleteResumeResponseObject, error) {
-	return DeleteResume204Response{}, s.Resumes.Delete(ctx, caller(ctx), r.ResumeID, r.Params.IfMatch)
+	return DeleteResume204Response{}, s.Resumes.Delete(ctx, caller(ctx), r.ResumeID, guard(r.Params.IfMatch))
 }
 
 // SetDefaultResume makes a resume the default one.
@@ -111,7 +111,7 @@ func (s *Server) ArrangeSections(ctx context.Context, r ArrangeSectionsRequestOb
 	for i, x := range r.Body.Items {
 		order[i] = resume.Arrangement{Name: string(x.Name), Hidden: x.Hidden}
 	}
-	changed, err := s.Resumes.Arrange(ctx, caller(ctx), r.ResumeID, r.Params.IfMatch, order)
+	changed, err := s.Resumes.Arrange(ctx, caller(ctx), r.ResumeID, guard(r.Params.IfMatch), order)
 	etag := httpx.ETag(changed.Revision)
 	return ArrangeSections200JSONResponse{Body: SectionList{Items: sections(changed.Sections)}, Headers: ArrangeSections200ResponseHeaders{ETag: &etag}}, err
 }
@@ -133,7 +133,7 @@ func (s *Server) ReplaceSection(ctx context.Context, r ReplaceSectionRequestObje
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.Resumes.ReplaceSection(ctx, caller(ctx), r.ResumeID, r.Params.IfMatch, string(r.Section), content)
+	changed, err := s.Resumes.ReplaceSection(ctx, caller(ctx), r.ResumeID, guard(r.Params.IfMatch), string(r.Section), content)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (s *Server) UpdateSection(ctx context.Context, r UpdateSectionRequestObject
 	if patch == nil {
 		patch = r.JSONBody
 	}
-	changed, err := s.Resumes.UpdateSection(ctx, caller(ctx), r.ResumeID, r.Params.IfMatch, string(r.Section), *patch)
+	changed, err := s.Resumes.UpdateSection(ctx, caller(ctx), r.ResumeID, guard(r.Params.IfMatch), string(r.Section), *patch)
 	if err != nil {
 		return nil, err
 	}

@@ -196,7 +196,7 @@ func TestChangesOfOneVersionExcludeEachOther(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			_, err := f.Update(t.Context(), who.ID, r.ID, &etag, nil, nil, nil, map[string]any{"basics": map[string]any{"label": fmt.Sprint(i)}})
+			_, err := f.Update(t.Context(), who.ID, r.ID, guard(&etag), nil, nil, nil, map[string]any{"basics": map[string]any{"label": fmt.Sprint(i)}})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

@@ -58,7 +58,7 @@ func (s *Server) NameResumeVersion(ctx context.Context, r NameResumeVersionReque
 
 // RestoreResumeVersion makes a version the current one again.
 func (s *Server) RestoreResumeVersion(ctx context.Context, r RestoreResumeVersionRequestObject) (RestoreResumeVersionResponseObject, error) {
-	changed, err := s.Resumes.Restore(ctx, caller(ctx), r.ResumeID, r.Params.IfMatch, r.Version)
+	changed, err := s.Resumes.Restore(ctx, caller(ctx), r.ResumeID, guard(r.Params.IfMatch), r.Version)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jobpilot/jobpilot/pkg/blob"
 	"github.com/jobpilot/jobpilot/pkg/errs"
-	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/pkg/rabbit"
 	"github.com/jobpilot/jobpilot/services/resume/internal/clients/ai"
 	"github.com/jobpilot/jobpilot/services/resume/internal/db"
@@ -81,14 +80,11 @@ func (s *Service) read(ctx context.Context, d Document, file io.Reader) error {
 	if err := s.progress(ctx, &d, "parsing", 30); err != nil {
 		return err
 	}
-	res, err := s.AI.ParseResumeInternallyWithBodyWithResponse(ctx, &ai.ParseResumeInternallyParams{UserID: &d.UserID}, "application/octet-stream", file)
+	res, err := s.AI.ParseResume(ctx, d.UserID, file)
 	if err != nil {
-		return errParser.With(err)
-	}
-	if err := httpx.ResponseError(res.StatusCode(), res.HTTPResponse.Header.Get("Content-Type"), res.Body); err != nil || res.JSON200 == nil {
 		return s.refused(ctx, d, err)
 	}
-	content, warnings, err := s.parsed(res.JSON200)
+	content, warnings, err := s.parsed(res)
 	if err != nil {
 		return err
 	}
@@ -99,8 +95,8 @@ func (s *Service) read(ctx context.Context, d Document, file io.Reader) error {
 		return err
 	}
 	language := defaultLanguage
-	if res.JSON200.Language != nil {
-		language = *res.JSON200.Language
+	if res.Language != nil {
+		language = *res.Language
 	}
 	return s.finish(context.WithoutCancel(ctx), d, content, language, warnings)
 }

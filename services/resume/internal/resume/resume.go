@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
-	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/services/resume/internal/db"
 	"github.com/jobpilot/jobpilot/services/resume/internal/jsonresume"
 )
@@ -172,6 +171,17 @@ func (s *Service) at(ctx context.Context, r db.Resume, version int32) (Stored, e
 	return out, nil
 }
 
+// Guard refuses a change of a resume that is in another revision than its client
+// knows; nil lets all pass.
+type Guard func(revision int64) error
+
+func (g Guard) allows(revision int64) error {
+	if g == nil {
+		return nil
+	}
+	return g(revision)
+}
+
 // change is what one request does to a resume; what is nil stays.
 type change struct {
 	title, language, template *string
@@ -183,15 +193,15 @@ type change struct {
 	also func(t *tx, r db.Resume) error
 }
 
-// modify changes a resume that has the revision that ifMatch names. Where the
+// modify changes a resume in a revision that guard lets pass. Where the
 // content changes, it makes a version; where nothing does, nothing happens.
-func (s *Service) modify(ctx context.Context, user, id uuid.UUID, ifMatch *string, c change) (out Stored, err error) {
+func (s *Service) modify(ctx context.Context, user, id uuid.UUID, guard Guard, c change) (out Stored, err error) {
 	err = s.inTx(ctx, func(t *tx) error {
 		r, err := t.ResumeLock(ctx, db.ResumeLockParams{ID: id, UserID: user})
 		if err != nil {
 			return missing(err, errNotFound)
 		}
-		if err := httpx.CheckIfMatch(ifMatch, r.Revision); err != nil {
+		if err := guard.allows(r.Revision); err != nil {
 			return err
 		}
 		base, err := s.load(ctx, t.Queries, r, r.Version)
@@ -255,12 +265,12 @@ func or[T any](p *T, v T) T {
 
 // Update applies a merge patch (RFC 7396): title, language and template where
 // they are given, and a patch of the content.
-func (s *Service) Update(ctx context.Context, user, id uuid.UUID, ifMatch, title, language, template *string, patch map[string]any) (Stored, error) {
+func (s *Service) Update(ctx context.Context, user, id uuid.UUID, guard Guard, title, language, template *string, patch map[string]any) (Stored, error) {
 	c := change{title: title, language: language, template: template, cause: causeEdited}
 	if len(patch) > 0 {
 		c.content = func(old Content) (Content, error) { return s.merge(old, patch, "#/resume") }
 	}
-	return s.modify(ctx, user, id, ifMatch, c)
+	return s.modify(ctx, user, id, guard, c)
 }
 
 func (s *Service) merge(c Content, patch map[string]any, base string) (Content, error) {
@@ -274,7 +284,7 @@ func (s *Service) merge(c Content, patch map[string]any, base string) (Content, 
 
 // Delete deletes a resume with its versions, suggestions and rendered documents.
 // When it was the default one, the newest of the others becomes that.
-func (s *Service) Delete(ctx context.Context, user, id uuid.UUID, ifMatch *string) error {
+func (s *Service) Delete(ctx context.Context, user, id uuid.UUID, guard Guard) error {
 	var keys []string
 	err := s.inTx(ctx, func(t *tx) error {
 		if err := t.UserLock(ctx, user); err != nil {
@@ -284,7 +294,7 @@ func (s *Service) Delete(ctx context.Context, user, id uuid.UUID, ifMatch *strin
 		if err != nil {
 			return missing(err, errNotFound)
 		}
-		if err := httpx.CheckIfMatch(ifMatch, r.Revision); err != nil {
+		if err := guard.allows(r.Revision); err != nil {
 			return err
 		}
 		if keys, err = t.RendersOfResume(ctx, id); err != nil {

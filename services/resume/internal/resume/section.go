@@ -20,7 +20,7 @@ type Arrangement struct {
 
 // Arrange puts sections in the given order, the others behind them, and hides or
 // shows them. Basics stay first and shown.
-func (s *Service) Arrange(ctx context.Context, user, id uuid.UUID, ifMatch *string, order []Arrangement) (Stored, error) {
+func (s *Service) Arrange(ctx context.Context, user, id uuid.UUID, guard Guard, order []Arrangement) (Stored, error) {
 	seen := map[string]bool{}
 	for i, a := range order {
 		at := pointerTo("items", i, "name")
@@ -32,7 +32,7 @@ func (s *Service) Arrange(ctx context.Context, user, id uuid.UUID, ifMatch *stri
 		}
 		seen[a.Name] = true
 	}
-	return s.modify(ctx, user, id, ifMatch, change{cause: causeArranged, content: func(c Content) (Content, error) {
+	return s.modify(ctx, user, id, guard, change{cause: causeArranged, content: func(c Content) (Content, error) {
 		was := map[string]Section{}
 		for _, x := range c.Sections {
 			was[x.Name] = x
@@ -81,22 +81,22 @@ func only(has func(section string) bool, section string) error {
 }
 
 // ReplaceSection makes a section what it is in r, which has no other.
-func (s *Service) ReplaceSection(ctx context.Context, user, id uuid.UUID, ifMatch *string, section string, r jsonresume.Resume) (Stored, error) {
+func (s *Service) ReplaceSection(ctx context.Context, user, id uuid.UUID, guard Guard, section string, r jsonresume.Resume) (Stored, error) {
 	if err := only(func(name string) bool { return r.Entries(name) > 0 }, section); err != nil {
 		return Stored{}, err
 	}
-	return s.modify(ctx, user, id, ifMatch, change{cause: causeEdited, content: func(c Content) (Content, error) {
+	return s.modify(ctx, user, id, guard, change{cause: causeEdited, content: func(c Content) (Content, error) {
 		c.Resume.Set(section, &r)
 		return c, nil
 	}})
 }
 
 // UpdateSection applies a merge patch of a resume that has no other section.
-func (s *Service) UpdateSection(ctx context.Context, user, id uuid.UUID, ifMatch *string, section string, patch map[string]any) (Stored, error) {
+func (s *Service) UpdateSection(ctx context.Context, user, id uuid.UUID, guard Guard, section string, patch map[string]any) (Stored, error) {
 	if err := only(func(name string) bool { _, there := patch[name]; return there }, section); err != nil {
 		return Stored{}, err
 	}
-	return s.modify(ctx, user, id, ifMatch, change{cause: causeEdited, content: func(c Content) (Content, error) {
+	return s.modify(ctx, user, id, guard, change{cause: causeEdited, content: func(c Content) (Content, error) {
 		return s.merge(c, patch, "#")
 	}})
 }

@@ -34,7 +34,7 @@ type Deps struct {
 	Keys    *seal.Keys  // seals columns
 	Files   *blob.Store // uploaded files
 	Exports *blob.Store // rendered documents, to be had again
-	AI      ai.ClientWithResponsesInterface
+	AI      *ai.Caller
 	Browser *browser.Pool // prints PDF
 	// Check holds a resume against the contract, for what did not pass its edge:
 	// the results of merge patches and what ai read.

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
-	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/services/resume/internal/clients/ai"
 	"github.com/jobpilot/jobpilot/services/resume/internal/db"
 	"github.com/jobpilot/jobpilot/services/resume/internal/jsonresume"
@@ -78,14 +77,12 @@ func (s *Service) Suggest(ctx context.Context, user, id uuid.UUID, job Job) ([]S
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.AI.OptimizeResumeInternallyWithResponse(ctx, &ai.OptimizeResumeInternallyParams{UserID: &user}, req)
-	if err != nil {
-		return nil, errAdviser.With(err)
-	}
-	switch err := httpx.ResponseError(res.StatusCode(), res.HTTPResponse.Header.Get("Content-Type"), res.Body); {
+	res, err := s.AI.OptimizeResume(ctx, user, req)
+	switch {
+	case err == nil:
 	case errs.KindOf(err) == errs.NotFound, errs.KindOf(err) == errs.Unprocessable:
 		return nil, errAdviceRefused.With(err)
-	case err != nil, res.JSON200 == nil:
+	default:
 		return nil, errAdviser.With(err)
 	}
 	err = s.inTx(ctx, func(t *tx) error {
@@ -95,7 +92,7 @@ func (s *Service) Suggest(ctx context.Context, user, id uuid.UUID, job Job) ([]S
 		if err := t.SuggestionsDrop(ctx, id); err != nil {
 			return err
 		}
-		for i, x := range res.JSON200.Suggestions[:min(len(res.JSON200.Suggestions), 200)] {
+		for i, x := range res.Suggestions[:min(len(res.Suggestions), 200)] {
 			row := newID()
 			body, err := json.Marshal(advice{string(x.Operation), string(x.Severity), x.Before, x.After, x.Reason})
 			if err != nil {

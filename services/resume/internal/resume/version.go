@@ -75,7 +75,7 @@ func (s *Service) NameVersion(ctx context.Context, user, id uuid.UUID, number in
 }
 
 // Restore makes the content of a version the current one again, as a new version.
-func (s *Service) Restore(ctx context.Context, user, id uuid.UUID, ifMatch *string, number int32) (Stored, error) {
+func (s *Service) Restore(ctx context.Context, user, id uuid.UUID, guard Guard, number int32) (Stored, error) {
 	r, err := s.own(ctx, user, id)
 	if err != nil {
 		return Stored{}, err
@@ -84,7 +84,7 @@ func (s *Service) Restore(ctx context.Context, user, id uuid.UUID, ifMatch *stri
 	if err != nil {
 		return Stored{}, err
 	}
-	return s.modify(ctx, user, id, ifMatch, change{cause: causeRestored, restored: v, content: func(Content) (Content, error) { return v.content, nil }})
+	return s.modify(ctx, user, id, guard, change{cause: causeRestored, restored: v, content: func(Content) (Content, error) { return v.content, nil }})
 }
 
 // Diff lists what changed from one version to another, 0 being the current one,
