@@ -20,6 +20,7 @@ const (
 	portS3           = 17070
 	portSMTP         = 11025
 	portMailWeb      = 11080
+	portBoard        = 18080 // tools/jobboard, the local job site
 	portGatewayHTTP  = 8080
 	portGatewayHTTPS = 8443
 

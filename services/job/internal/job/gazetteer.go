@@ -82,7 +82,7 @@ func (g *gazetteer) find(ctx context.Context, wanted map[placeKey]bool) (map[pla
 	if len(names) == 0 {
 		return out, nil
 	}
-	rows, err := g.pool.Query(ctx, `SELECT w.name, w.country, p.name, p.region, p.country_code, p.latitude, p.longitude
+	rows, err := g.pool.Query(ctx, `SELECT w.name, w.country, p.name, coalesce(p.region, ''), p.country_code, p.latitude, p.longitude
 		FROM (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS country) w
 		CROSS JOIN LATERAL (SELECT p.* FROM common.place_names n JOIN common.places p ON p.id = n.place_id
 			WHERE n.folded = w.name AND (w.country = '' OR p.country_code = w.country) ORDER BY p.population DESC LIMIT 1) p`, names, codes)

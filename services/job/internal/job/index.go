@@ -90,6 +90,9 @@ func (s *Service) indexSome(ctx context.Context) (n int, err error) {
 			return err
 		}
 		targets, err := q.IndexTargets(ctx)
+		if err == nil && len(targets) == 0 {
+			err = search.ErrAway // there is no index: nothing may leave the queue
+		}
 		if err != nil {
 			return err
 		}

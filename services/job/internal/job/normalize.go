@@ -95,7 +95,8 @@ func cleanTitle(s string) string {
 	t := gender.ReplaceAllString(s, " ")
 	t = postMark.ReplaceAllString(t, "")
 	t = shouting.ReplaceAllString(t, " ")
-	t = strings.Trim(strings.Join(strings.Fields(t), " "), " -–—|,;:/•*")
+	t = strings.ReplaceAll(strings.Join(strings.Fields(t), " "), " ,", ",")
+	t = strings.Trim(t, " -–—|,;:/•*")
 	if t == "" {
 		return s
 	}

@@ -35,7 +35,7 @@ var countries = sync.OnceValue(func() map[string]string {
 			for b := 'A'; b <= 'Z'; b++ {
 				code := string(a) + string(b)
 				region, err := language.ParseRegion(code)
-				if err != nil || !region.IsCountry() || region.String() != code {
+				if err != nil || !region.IsCountry() || region.Canonicalize().String() != code { // not those of the past
 					continue
 				}
 				if name := fold(namer.Name(region)); name != "" && name != strings.ToLower(code) {
@@ -108,11 +108,12 @@ func parsePlace(p source.Place) Place {
 	out := Place{Text: line(p.Text, 150), City: line(p.City, 100), Region: line(p.Region, 100), Country: countryCode(line(p.Country, 60))}
 	if out.Text == "" {
 		var parts []string
-		for _, s := range []string{out.City, out.Region, line(p.Country, 60)} {
+		country := line(p.Country, 60)
+		if len(country) == 2 && out.Country != "" {
+			country = display.English.Regions().Name(language.MustParseRegion(out.Country))
+		}
+		for _, s := range []string{out.City, out.Region, country} {
 			if s != "" && !contains(parts, s) {
-				if code := countryCode(s); len(s) == 2 && code == strings.ToUpper(s) {
-					s = display.English.Regions().Name(language.MustParseRegion(code))
-				}
 				parts = append(parts, s)
 			}
 		}

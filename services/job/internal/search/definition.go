@@ -33,11 +33,11 @@ var definition = m{
 		"dynamic": "strict",
 		"_source": m{"includes": []string{"title", "description"}}, // what is highlighted; all else comes from Postgres
 		"properties": m{
-			"title":          m{"type": "text", "analyzer": "words", "search_analyzer": "words_search", "fields": m{"raw": keyword, "start": completed}},
-			"company":        m{"type": "text", "analyzer": "words", "fields": m{"raw": keyword, "folded": folded, "start": completed}},
+			"title":          m{"type": "text", "analyzer": "words", "search_analyzer": "words_search", "fields": m{"raw": keyword, "plain": plain, "start": completed}},
+			"company":        m{"type": "text", "analyzer": "words", "fields": m{"raw": keyword, "plain": plain, "folded": folded, "start": completed}},
 			"companyId":      m{"type": "keyword"},
 			"description":    m{"type": "text", "analyzer": "words", "search_analyzer": "words_search", "index_options": "offsets"},
-			"skills":         m{"type": "text", "analyzer": "words", "fields": m{"raw": keyword, "folded": folded, "start": completed}},
+			"skills":         m{"type": "text", "analyzer": "words", "fields": m{"raw": keyword, "plain": plain, "folded": folded, "start": completed}},
 			"location":       m{"type": "text", "analyzer": "words"},
 			"country":        m{"type": "keyword"},
 			"city":           m{"type": "keyword", "normalizer": "folded"},
@@ -56,8 +56,10 @@ var definition = m{
 }
 
 var (
-	keyword   = m{"type": "keyword", "ignore_above": 400}
-	folded    = m{"type": "keyword", "normalizer": "folded", "ignore_above": 400}
+	keyword = m{"type": "keyword", "ignore_above": 400}
+	folded  = m{"type": "keyword", "normalizer": "folded", "ignore_above": 400}
+	// plain is not stemmed: stems of misspelt words are like nothing.
+	plain     = m{"type": "text", "analyzer": "plain"}
 	completed = m{"type": "text", "analyzer": "starts", "search_analyzer": "plain"}
 )
 

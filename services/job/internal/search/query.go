@@ -235,7 +235,7 @@ func Body(q Query, p Page) map[string]any {
 	}
 	if p.Highlight && (q.Text != "" || q.Title != "") {
 		body["highlight"] = m{
-			"encoder": "html", "pre_tags": []string{"<em>"}, "post_tags": []string{"</em>"}, "max_analyzed_offset": 200000,
+			"encoder": "html", "pre_tags": []string{"<em>"}, "post_tags": []string{"</em>"},
 			"fields": m{"title": m{"number_of_fragments": 0}, "description": m{"fragment_size": 160, "number_of_fragments": 2}},
 		}
 	}
@@ -250,13 +250,13 @@ func (q *Query) text() (must, should []m) {
 	if t := strings.TrimSpace(q.Text); t != "" {
 		must = append(must, m{"bool": m{"minimum_should_match": 1, "should": []m{
 			{"multi_match": m{"query": t, "type": "cross_fields", "fields": fields, "operator": "and", "analyzer": "words_search", "boost": 2}},
-			{"multi_match": m{"query": t, "type": "best_fields", "fields": []string{"title^6", "skills^3", "company^3", "location"}, "operator": "and", "fuzziness": "AUTO:4,8", "prefix_length": 1, "max_expansions": 30, "tie_breaker": 0.3}},
-			{"multi_match": m{"query": t, "type": "most_fields", "fields": []string{"title^3", "company", "description^0.2"}, "minimum_should_match": "3<-1 6<70%", "fuzziness": "AUTO:5,9", "prefix_length": 2, "max_expansions": 20, "boost": 0.5}},
+			{"multi_match": m{"query": t, "type": "best_fields", "fields": []string{"title.plain^6", "skills.plain^3", "company.plain^3", "location"}, "operator": "and", "fuzziness": "AUTO:4,8", "prefix_length": 1, "max_expansions": 30, "tie_breaker": 0.3}},
+			{"multi_match": m{"query": t, "type": "most_fields", "fields": []string{"title.plain^3", "company.plain", "skills.plain"}, "minimum_should_match": "3<-1 6<70%", "fuzziness": "AUTO:5,9", "prefix_length": 2, "max_expansions": 20, "boost": 0.5}},
 		}}})
 		should = append(should, m{"match_phrase": m{"title": m{"query": t, "slop": 2, "boost": 4}}})
 	}
 	if t := strings.TrimSpace(q.Title); t != "" {
-		must = append(must, m{"match": m{"title": m{"query": t, "operator": "and", "fuzziness": "AUTO:4,8", "prefix_length": 1}}})
+		must = append(must, m{"multi_match": m{"query": t, "fields": []string{"title^2", "title.plain"}, "operator": "and", "fuzziness": "AUTO:4,8", "prefix_length": 1}})
 	}
 	for _, w := range q.AnyOf {
 		should = append(should, m{"multi_match": m{"query": w, "type": "best_fields", "fields": []string{"title^4", "skills^3", "description"}, "operator": "and"}})
