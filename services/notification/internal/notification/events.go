@@ -67,11 +67,10 @@ var applicationKinds = map[string]MessageSendKind{
 	"interview": MessageSendKindApplicationInterview, "offer": MessageSendKindApplicationOffer, "rejected": MessageSendKindApplicationRejected,
 }
 
-// tells is the message that an event is told with; empty for none.
+// tells is the message that an event is told with; empty for none. The welcome is a
+// step of the orchestrator's onboarding.
 func (h happened) tells(typ string) (kind MessageSendKind, data map[string]string) {
 	switch typ {
-	case TypeAuthUserVerified:
-		return MessageSendKindUserWelcome, h.data()
 	case "user.proposal.created":
 		return MessageSendKindUserProposal, h.data()
 	case "resume.document.parsed":
@@ -130,11 +129,7 @@ func (s *Service) Apply(ctx context.Context, x pgx.Tx, e rabbit.Event) error {
 	if kind == "" {
 		return nil
 	}
-	key := e.ID.String()
-	if kind == MessageSendKindUserWelcome {
-		key = "welcome" // once, however often an address is verified
-	}
-	return t.send(ctx, newID(), false, MessageSend{Kind: kind, UserID: h.UserID, DedupeKey: key, Data: data})
+	return t.send(ctx, newID(), false, MessageSend{Kind: kind, UserID: h.UserID, DedupeKey: e.ID.String(), Data: data})
 }
 
 // learn keeps what an event says of how a user is reached.

@@ -27,7 +27,7 @@ func TestWhatPeopleAreToldOf(t *testing.T) {
 		data map[string]any
 		want MessageSendKind
 	}{
-		{TypeAuthUserVerified, map[string]any{"userId": user, "email": "ada@example.com"}, MessageSendKindUserWelcome},
+		{TypeAuthUserVerified, map[string]any{"userId": user, "email": "ada@example.com"}, ""},
 		{"user.proposal.created", map[string]any{"userId": user, "proposalId": newID()}, MessageSendKindUserProposal},
 		{"resume.document.parsed", map[string]any{"userId": user, "resumeId": newID()}, MessageSendKindResumeParsed},
 		{"resume.document.failed", map[string]any{"userId": user, "message": "Send a PDF."}, MessageSendKindResumeFailed},

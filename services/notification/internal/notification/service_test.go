@@ -114,14 +114,13 @@ func (f *fixture) apply(typ string, data any) rabbit.Event {
 	return e
 }
 
-// user registers and verifies somebody, and forgets the welcome.
+// user registers and verifies somebody.
 func (f *fixture) user(locale string) (id uuid.UUID, email string) {
 	f.t.Helper()
 	id = newID()
 	email = id.String() + "@example.com"
 	f.apply(TypeAuthUserRegistered, AuthUserRegistered{UserID: id, Email: email, DisplayName: "Ada", Locale: locale, RegisteredAt: time.Now()})
 	f.apply(TypeAuthUserVerified, AuthUserVerified{UserID: id, Email: email, VerifiedAt: time.Now()})
-	f.exec("DELETE FROM outbox")
 	return id, email
 }
 
