@@ -98,7 +98,11 @@ func given(q *AnswerRequest, exact bool) *found {
 			if instructs(f.Question) {
 				continue
 			}
-			score := similarity(asked, contentWords(f.Question))
+			own := contentWords(f.Question)
+			score := similarity(asked, own)
+			if exact || negates(asked) != negates(own) {
+				score = 0
+			}
 			if normal(f.Question) != "" && normal(f.Question) == normal(q.Question) {
 				score = 1
 			}
@@ -117,6 +121,11 @@ func given(q *AnswerRequest, exact bool) *found {
 		}
 	}
 	return where
+}
+
+// negates tells a question that a "not" turns round.
+func negates(words map[string]bool) bool {
+	return words["not"] || words["no"] || words["nicht"] || words["kein"]
 }
 
 // normal is a question without case, marks and spacing, for the same question

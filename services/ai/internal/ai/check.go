@@ -38,10 +38,10 @@ func allQuoted(list []Source, documents map[string][]passage) bool {
 	return !slices.ContainsFunc(list, func(s Source) bool { return !quoted(s, documents) })
 }
 
-// tooMany refuses an answer of which more than a third had to be dropped: what is
+// tooMany refuses an answer of which a third or more had to be dropped: what is
 // left of it is not what the engine meant to say.
 func tooMany(dropped, all int) error {
-	if dropped*3 > all {
+	if dropped > 0 && dropped*3 >= all {
 		return fmt.Errorf("%w: %d of %d statements are not supported", ErrRefused, dropped, all)
 	}
 	return nil
@@ -55,18 +55,17 @@ func checkLetter(q *LetterRequest, l *Letter) (int, error) {
 	for _, w := range words(label(q.Recipient, 100)) {
 		f.named[stem(w.text)] = true
 	}
-	all, stated := 0, 0
+	stated := 0 // beside the name under the letter, which is ours
 	for i := range l.Paragraphs {
 		kept := l.Paragraphs[i].Sentences[:0]
 		for _, s := range l.Paragraphs[i].Sentences {
-			all++
 			s.Text = strings.TrimSpace(s.Text)
 			if s.Text == "" || utf8.RuneCountInString(s.Text) > 1000 || strings.ContainsAny(s.Text, "\n\r<>") || instructs(s.Text) ||
 				!allQuoted(s.Sources, docs) || len(f.unsupported(s.Text)) > 0 {
 				l.Dropped++
 				continue
 			}
-			if len(s.Sources) > 0 {
+			if len(s.Sources) > 0 && s.Sources[0].Pointer != "/basics/name" {
 				stated++
 			}
 			kept = append(kept, s)
@@ -77,7 +76,7 @@ func checkLetter(q *LetterRequest, l *Letter) (int, error) {
 	if stated == 0 {
 		return l.Dropped, fmt.Errorf("%w: a letter without a statement", ErrRefused)
 	}
-	return l.Dropped, tooMany(l.Dropped, all)
+	return l.Dropped, tooMany(l.Dropped, stated+l.Dropped)
 }
 
 // checkSuggestions drops suggestions at no place of the resume, or whose new text

@@ -68,7 +68,13 @@ func (v *vocabulary) skill(ref taxonomy.Ref) {
 func newFacts(r *Resume, j *Posting, told ...Fact) *facts {
 	f := &facts{mine: newVocabulary(), theirs: newVocabulary(), named: map[string]bool{}}
 	for _, p := range resumePassages(r) {
-		f.mine.add(p.text)
+		switch {
+		case strings.HasSuffix(p.pointer, "Date"), strings.HasSuffix(p.pointer, "/date"):
+			f.mine.numbers[p.text[:min(len(p.text), 4)]] = true // a month is no number of years
+		case p.pointer == "/basics/phone", strings.HasSuffix(p.pointer, "/postalCode"), strings.HasSuffix(p.pointer, "/url"):
+		default:
+			f.mine.add(p.text)
+		}
 	}
 	for _, t := range told {
 		f.mine.add(t.Value)
@@ -76,9 +82,6 @@ func newFacts(r *Resume, j *Posting, told ...Fact) *facts {
 	if r != nil {
 		if years := experienceYears(r, time.Now()); years >= 1 {
 			f.mine.numbers[strconv.Itoa(int(years))] = true
-		}
-		for year := range dates(r) {
-			f.mine.numbers[year] = true
 		}
 	}
 	for _, p := range jobPassages(j) {
@@ -283,24 +286,4 @@ func german(list []word) bool {
 		}
 	}
 	return false
-}
-
-// dates are the years that the resume names.
-func dates(r *Resume) map[string]bool {
-	out := map[string]bool{}
-	for _, w := range r.Work {
-		for _, d := range []string{w.StartDate, w.EndDate} {
-			if len(d) >= 4 {
-				out[d[:4]] = true
-			}
-		}
-	}
-	for _, e := range r.Education {
-		for _, d := range []string{e.StartDate, e.EndDate} {
-			if len(d) >= 4 {
-				out[d[:4]] = true
-			}
-		}
-	}
-	return out
 }
