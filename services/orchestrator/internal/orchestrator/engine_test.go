@@ -516,22 +516,3 @@ func TestBadEventsAreRefusedForGood(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkSaga runs sagas of three steps; compare with as many bare River jobs.
-func BenchmarkSaga(b *testing.B) {
-	var done atomic.Int64
-	step := Step{Name: "s", Do: func(context.Context, *Run) (Outcome, error) { return Done(nil), nil }}
-	last := Step{Name: "l", Do: func(context.Context, *Run) (Outcome, error) { done.Add(1); return Done(nil), nil }}
-	f := newFixture(b)
-	f.run(Definition{Kind: "k", Version: 1, Steps: []Step{step, step, last}})
-	b.ResetTimer()
-	for range b.N {
-		if _, err := f.StartWorkflow(b.Context(), "k", uuid.NewString(), nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-	for done.Load() < int64(b.N) {
-		time.Sleep(time.Millisecond)
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sagas/s")
-}
