@@ -54,11 +54,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, ready f
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	board, err := posting.Generate(seed, jobs, today)
+	generate := func(postings int) (*posting.Board, error) { return posting.Generate(seed, postings, today) }
+	board, err := generate(jobs)
 	if err != nil {
 		return err
 	}
-	handler, err := site.New(site.Options{Board: board, Today: today, SMTPURL: getenv("SMTP_URL"), Log: log})
+	handler, err := site.New(site.Options{Board: board, More: generate, Today: today, SMTPURL: getenv("SMTP_URL"), Log: log})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ func (s *Site) routesAdmin() {
 	s.routesCaptcha()
 	s.mux.HandleFunc("GET /_board/health", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, http.StatusOK, obj{"status": "ok"}) })
 	s.mux.HandleFunc("GET /_board/jobs", s.adminJobs)
+	s.mux.HandleFunc("POST /_board/jobs", s.adminMoreJobs)
 	s.mux.HandleFunc("GET /_board/submissions", s.adminSubmissions)
 	s.mux.HandleFunc("GET /_board/submissions/{id}", func(w http.ResponseWriter, r *http.Request) {
 		found := s.store.find(func(x *Submission) bool { return x.ID == r.PathValue("id") })
@@ -118,7 +119,7 @@ func (s *Site) adminJobs(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	is := func(name, value string) bool { return q.Get(name) == "" || q.Get(name) == value }
 	items := []jobView{}
-	for _, j := range s.Board.Jobs {
+	for _, j := range s.board().Jobs {
 		if !is("platform", j.Platform) || !is("board", j.Board) || !is("key", j.Key) || q.Get("trap") != "" && !j.Has(q.Get("trap")) {
 			continue
 		}
@@ -128,6 +129,26 @@ func (s *Site) adminJobs(w http.ResponseWriter, r *http.Request) {
 		items = append(items, s.jobView(r, j))
 	}
 	s.reply(w, http.StatusOK, obj{"items": items, "total": len(items)})
+}
+
+// adminMoreJobs has every company publish one posting more, and lists these.
+func (s *Site) adminMoreJobs(w http.ResponseWriter, r *http.Request) {
+	s.growMu.Lock()
+	defer s.growMu.Unlock()
+	before := s.board()
+	b, err := s.More(len(before.Companies[0].Jobs) + 1)
+	if err != nil {
+		s.reply(w, http.StatusConflict, obj{"error": err.Error()})
+		return
+	}
+	s.offer.Store(newOffer(b))
+	items := []jobView{}
+	for _, j := range b.Jobs {
+		if before.Job(j.Key) == nil {
+			items = append(items, s.jobView(r, j))
+		}
+	}
+	s.reply(w, http.StatusCreated, obj{"items": items, "total": len(items)})
 }
 
 func (s *Site) adminSubmissions(w http.ResponseWriter, r *http.Request) {
@@ -163,7 +184,7 @@ func (s *Site) adminSetModes(w http.ResponseWriter, r *http.Request) {
 	if !s.read(w, r, &set) {
 		return
 	}
-	if set.Job != "" && s.Board.Job(set.Job) == nil {
+	if set.Job != "" && s.board().Job(set.Job) == nil {
 		s.reply(w, http.StatusNotFound, obj{"error": "no job has the key " + set.Job + "; GET /_board/jobs lists them"})
 		return
 	}
@@ -204,7 +225,7 @@ func (s *Site) adminAnswer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := found[len(found)-1]
-	j := s.Board.Job(x.Job)
+	j := s.board().Job(x.Job)
 	subject, text, ok := answer(q.Kind, j.Lang, j.Company.Name, j.Title)
 	if !ok {
 		s.reply(w, http.StatusUnprocessableEntity, obj{"error": fmt.Sprintf("kind %q is unknown; use interview, rejection or offer", q.Kind)})

@@ -79,7 +79,7 @@ func (s *Site) ashbyGraphQL(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var posted any
-	if c := s.companies[posting.Ashby+"/"+strings.ToLower(q.Variables.Org)]; c != nil {
+	if c := s.board().companies[posting.Ashby+"/"+strings.ToLower(q.Variables.Org)]; c != nil {
 		if j := s.open(c, q.Variables.Job); j != nil {
 			s.delay(r.Context(), j)
 			posted = s.ashbyPosting(j)

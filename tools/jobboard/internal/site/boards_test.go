@@ -1,6 +1,7 @@
 package site
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -109,7 +110,7 @@ func TestGreenhouse(t *testing.T) {
 		t.Errorf("questions: %+v", one.Questions)
 	}
 	surveys, compliance := 0, 0
-	for _, j := range b.site.Board.Jobs {
+	for _, j := range b.site.board().Jobs {
 		if j.Platform == posting.Greenhouse && !b.site.closed(j) && j.Places[0].CountryCode == "US" {
 			var one greenhousePosting
 			_, path := apiURLs("", j)
@@ -140,7 +141,7 @@ func TestGreenhouse(t *testing.T) {
 			t.Errorf("%s: %d", path, status)
 		}
 	}
-	hybrid := slices.ContainsFunc(b.site.Board.Jobs, func(j *posting.Job) bool { return j.Platform == posting.Greenhouse && j.Location == "Hybrid" })
+	hybrid := slices.ContainsFunc(b.site.board().Jobs, func(j *posting.Job) bool { return j.Platform == posting.Greenhouse && j.Location == "Hybrid" })
 	if !hybrid {
 		t.Error(`no posting has only "Hybrid" for a location`)
 	}
@@ -326,7 +327,7 @@ func TestWorkable(t *testing.T) {
 	}
 	code := list.Jobs[0].Shortcode
 	b.getJSON("/workable/api/v1/jobs/"+code+"/form", &groups)
-	f := b.site.form(b.site.Board.Job("workable/velora/" + code))
+	f := b.site.form(b.site.board().Job("workable/velora/" + code))
 	for _, g := range groups {
 		for _, field := range g.Fields {
 			d := f.Field(field.ID)
@@ -530,7 +531,35 @@ func TestFeeds(t *testing.T) {
 		}
 		b.get(strings.TrimPrefix(a.Data[0].URL, b.url))
 	}
-	if want := len(b.site.Board.Of(posting.Arbeitnow)); seen != want {
+	if want := len(b.site.board().Of(posting.Arbeitnow)); seen != want {
 		t.Errorf("Arbeitnow: %d postings by page, want %d", seen, want)
+	}
+}
+
+// TestEveryCompanyPublishesAnother asks for more postings while the board is read.
+func TestEveryCompanyPublishesAnother(t *testing.T) {
+	b := start(t)
+	type jobs struct {
+		Total int
+		Items []jobView
+	}
+	var before, more, after jobs
+	b.getJSON("/_board/jobs?platform=ashby", &before)
+	status, answer := b.send("POST", "/_board/jobs", nil)
+	if err := json.Unmarshal([]byte(answer), &more); err != nil || status != http.StatusCreated {
+		t.Fatal(status, err, answer)
+	}
+	b.getJSON("/_board/jobs?platform=ashby", &after)
+	companies := len(b.site.board().Companies)
+	if more.Total < companies || after.Total != before.Total+4 {
+		t.Fatalf("%d postings more of %d companies; Ashby had %d and has %d", more.Total, companies, before.Total, after.Total)
+	}
+	for _, j := range more.Items {
+		if j.Platform != posting.Ashby {
+			continue
+		}
+		if listing := b.get(strings.TrimPrefix(j.ListingURL, b.url)); !strings.Contains(listing, j.ID) {
+			t.Errorf("%s is not in its listing", j.Key)
+		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *Site) routesCareers() {
 	s.mux.HandleFunc("GET /robots.txt", func(w http.ResponseWriter, r *http.Request) {
 		s.count("robots", "read")
 		text := robots
-		for _, c := range s.Board.Companies {
+		for _, c := range s.board().Companies {
 			if c.Platform == posting.Careers {
 				text += fmt.Sprintf("Sitemap: %s/careers/%s/sitemap.xml\n", base(r), c.Token)
 			}

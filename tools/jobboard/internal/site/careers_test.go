@@ -13,7 +13,7 @@ import (
 
 func TestCareers(t *testing.T) {
 	b := start(t)
-	for _, c := range b.site.Board.Companies {
+	for _, c := range b.site.board().Companies {
 		if c.Platform != posting.Careers {
 			continue
 		}
@@ -96,7 +96,7 @@ func TestSameSeedSameAnswers(t *testing.T) {
 // TestTrapsReachTheBoards sees that what is hostile in a text is so on the wire, and harmless on our own pages.
 func TestTrapsReachTheBoards(t *testing.T) {
 	b := start(t)
-	for _, j := range b.site.Board.Jobs {
+	for _, j := range b.site.board().Jobs {
 		if j.Has(posting.TrapHTMLInTitle) {
 			if page := b.get(j.PagePath()); strings.Contains(page, "<script>document.title") {
 				t.Errorf("%s: the title runs on the page", j.Key)

@@ -15,7 +15,7 @@ const arbeitnowPage = 20
 // routesFeeds serves the boards that repeat the postings of others.
 func (s *Site) routesFeeds() {
 	s.handle("GET /remoteok/api", posting.RemoteOK, "listing", func(w http.ResponseWriter, r *http.Request) {
-		jobs := s.listed(s.Board.Of(posting.RemoteOK))
+		jobs := s.listed(s.board().Of(posting.RemoteOK))
 		out := []obj{{"last_updated": s.newest(jobs...).Unix(),
 			"legal": "Terms: link back to the posting on this board, without nofollow, and name the board as your source."}}
 		for _, j := range jobs {
@@ -31,7 +31,7 @@ func (s *Site) routesFeeds() {
 		s.listing(w, r, jobs, out)
 	})
 	s.handle("GET /remotive/api/remote-jobs", posting.Remotive, "listing", func(w http.ResponseWriter, r *http.Request) {
-		jobs := s.listed(s.Board.Of(posting.Remotive))
+		jobs := s.listed(s.board().Of(posting.Remotive))
 		out := []obj{}
 		for _, j := range jobs {
 			out = append(out, obj{"id": number(j.ID), "url": base(r) + j.PagePath(), "title": j.Title, "company_name": j.Company.Name,
@@ -66,7 +66,7 @@ func remotivePay(p *posting.Pay) string {
 }
 
 func (s *Site) arbeitnow(w http.ResponseWriter, r *http.Request) {
-	jobs := s.listed(s.Board.Of(posting.Arbeitnow))
+	jobs := s.listed(s.board().Of(posting.Arbeitnow))
 	page := max(1, atLeast(r.URL.Query().Get("page"), 1))
 	last := max(1, (len(jobs)+arbeitnowPage-1)/arbeitnowPage)
 	from := min((page-1)*arbeitnowPage, len(jobs))

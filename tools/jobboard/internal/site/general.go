@@ -35,7 +35,7 @@ func (s *Site) routesGeneral() {
 const smartPage = 100
 
 func (s *Site) smartListing(w http.ResponseWriter, r *http.Request) {
-	c := s.companies[posting.SmartRecruiters+"/"+strings.ToLower(r.PathValue("token"))]
+	c := s.board().companies[posting.SmartRecruiters+"/"+strings.ToLower(r.PathValue("token"))]
 	if c == nil { // an unknown company has no postings, and no error either
 		s.reply(w, http.StatusOK, obj{"offset": 0, "limit": smartPage, "totalFound": 0, "content": []obj{}})
 		return
@@ -201,7 +201,7 @@ type personioValue struct {
 }
 
 func (s *Site) personioXML(w http.ResponseWriter, r *http.Request) {
-	c := s.companies[posting.Personio+"/"+r.PathValue("token")]
+	c := s.board().companies[posting.Personio+"/"+r.PathValue("token")]
 	if c == nil || c.Token == "kranich" {
 		http.Error(w, "not found", http.StatusNotFound)
 		return

@@ -59,7 +59,7 @@ func leverMissing(w http.ResponseWriter) {
 
 // leverSite finds a site in its region; in the other it is as if it did not exist.
 func (s *Site) leverSite(w http.ResponseWriter, r *http.Request, host string) *posting.Company {
-	c := s.companies[posting.Lever+"/"+r.PathValue("token")]
+	c := s.board().companies[posting.Lever+"/"+r.PathValue("token")]
 	if c == nil || c.Jobs[0].LeverHost() != host {
 		leverMissing(w)
 		return nil

@@ -432,7 +432,7 @@ func TestExactlyTheBuiltInModes(t *testing.T) {
 	b := start(t)
 	for _, p := range own {
 		found := map[string]int{}
-		for _, j := range b.site.Board.Jobs {
+		for _, j := range b.site.board().Jobs {
 			if j.Platform == p && j.Company.Variant != "react" {
 				for _, m := range j.Modes {
 					found[m]++

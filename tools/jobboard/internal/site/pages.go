@@ -83,11 +83,11 @@ func (s *Site) routesPages() {
 	s.mux.Handle("GET /_static/", http.StripPrefix("/_", http.FileServerFS(files)))
 	s.mux.HandleFunc("GET /_places", s.places)
 	boards := map[string]*posting.Company{}
-	for _, c := range s.Board.Companies {
+	for _, c := range s.board().Companies {
 		boards[strings.TrimSuffix(boardPath(c), "/")] = c
 	}
 	forms := map[string]*posting.Job{}
-	for _, j := range s.Board.Jobs {
+	for _, j := range s.board().Jobs {
 		if j.OriginalURL == "" {
 			forms[strings.TrimSuffix(j.ApplyPath(), "/")] = j
 		}
@@ -113,13 +113,13 @@ func (s *Site) routesPages() {
 			s.showForm(w, r, j)
 			return
 		}
-		if j := s.byPath[path]; j != nil {
+		if j := s.board().byPath[path]; j != nil {
 			s.count(j.Platform+"/"+j.Board, "job page")
 			s.showPosting(w, r, j)
 			return
 		}
 		if i := strings.LastIndexByte(path, '/'); i > 0 {
-			if j := s.byPath[path[:i]]; j != nil && donePath(j) == path {
+			if j := s.board().byPath[path[:i]]; j != nil && donePath(j) == path {
 				s.done(w, r, j)
 				return
 			}
@@ -380,7 +380,7 @@ func (s *Site) places(w http.ResponseWriter, r *http.Request) {
 	q := strings.ToLower(strings.TrimSpace(r.URL.Query().Get("q")))
 	q, _, _ = strings.Cut(q, ",")
 	out := []obj{}
-	for _, p := range s.Board.Places {
+	for _, p := range s.board().Places {
 		name := p.City + ", " + p.Region + ", " + p.Country
 		if q != "" && len(out) < 6 && slices.ContainsFunc(append([]string{name}, p.Spellings...), func(n string) bool { return strings.HasPrefix(strings.ToLower(n), q) }) {
 			out = append(out, obj{"name": name, "latitude": p.Lat, "longitude": p.Lon})
@@ -398,7 +398,7 @@ func (s *Site) index() obj {
 	var modes []row
 	for _, m := range posting.Modes {
 		x := row{Mode: m}
-		for _, j := range s.Board.Jobs {
+		for _, j := range s.board().Jobs {
 			if s.modes.has(j, m) && len(x.Jobs) < 8 {
 				x.Jobs = append(x.Jobs, j)
 			}
@@ -408,7 +408,7 @@ func (s *Site) index() obj {
 	recent := s.store.find(func(x *Submission) bool { return true })
 	recent = recent[max(0, len(recent)-12):]
 	slices.Reverse(recent)
-	return obj{"Companies": s.Board.Companies, "Jobs": len(s.Board.Jobs), "Modes": modes, "Recent": recent,
+	return obj{"Companies": s.board().Companies, "Jobs": len(s.board().Jobs), "Modes": modes, "Recent": recent,
 		"Feeds": []string{"/remoteok/api", "/remotive/api/remote-jobs", "/arbeitnow/api/job-board-api"}}
 }
 

@@ -22,9 +22,10 @@ import (
 
 // Options configure a Site.
 type Options struct {
-	Board   *posting.Board
-	Today   time.Time // the day on which the board was made
-	SMTPURL string    // smtp://host:port; empty: no mail can be sent
+	Board   *posting.Board                             // at first
+	More    func(postings int) (*posting.Board, error) // the board with so many postings for each company
+	Today   time.Time                                  // the day on which the board was made
+	SMTPURL string                                     // smtp://host:port; empty: no mail can be sent
 	Now     func() time.Time
 	Log     *slog.Logger
 	Place   time.Duration // latency of place completion; 300 ms unless set
@@ -33,17 +34,37 @@ type Options struct {
 // Site is the job board: an http.Handler with a memory.
 type Site struct {
 	Options
-	mux       *http.ServeMux
-	pages     *pages
-	store     *store
-	modes     *modes
-	byPath    map[string]*posting.Job // of pages, without a slash at the end
-	companies map[string]*posting.Company
-	workable  atomic.Int32 // API requests under way
+	mux      *http.ServeMux
+	pages    *pages
+	store    *store
+	modes    *modes
+	offer    atomic.Pointer[offer]
+	growMu   sync.Mutex
+	workable atomic.Int32 // API requests under way
 
 	countMu sync.Mutex
 	counts  map[string]map[string]int
 }
+
+// offer is everything that is on offer at a time. It is not changed, only replaced.
+type offer struct {
+	*posting.Board
+	byPath    map[string]*posting.Job // of pages, without a slash at the end
+	companies map[string]*posting.Company
+}
+
+func newOffer(b *posting.Board) *offer {
+	o := &offer{Board: b, byPath: map[string]*posting.Job{}, companies: map[string]*posting.Company{}}
+	for _, j := range b.Jobs {
+		o.byPath[strings.TrimSuffix(j.PagePath(), "/")] = j
+	}
+	for _, c := range b.Companies {
+		o.companies[c.Platform+"/"+strings.ToLower(c.Token)] = c
+	}
+	return o
+}
+
+func (s *Site) board() *offer { return s.offer.Load() }
 
 // obj is a JSON object.
 type obj = map[string]any
@@ -64,13 +85,8 @@ func New(o Options) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{Options: o, mux: http.NewServeMux(), pages: p, store: newStore(o.Now), modes: newModes(),
-		byPath: map[string]*posting.Job{}, companies: map[string]*posting.Company{}, counts: map[string]map[string]int{}}
-	for _, j := range o.Board.Jobs {
-		s.byPath[strings.TrimSuffix(j.PagePath(), "/")] = j
-	}
-	for _, c := range o.Board.Companies {
-		s.companies[c.Platform+"/"+strings.ToLower(c.Token)] = c
-	}
+		counts: map[string]map[string]int{}}
+	s.offer.Store(newOffer(o.Board))
 	s.routesGreenhouse()
 	s.routesLever()
 	s.routesAshby()
@@ -127,7 +143,7 @@ func (s *Site) count(board, kind string) {
 
 // company finds the board that a request names, or answers 404.
 func (s *Site) company(w http.ResponseWriter, r *http.Request, platform string) *posting.Company {
-	c := s.companies[platform+"/"+strings.ToLower(r.PathValue("token"))]
+	c := s.board().companies[platform+"/"+strings.ToLower(r.PathValue("token"))]
 	if c == nil {
 		notFound(w)
 	}

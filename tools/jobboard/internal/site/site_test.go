@@ -32,11 +32,12 @@ type board struct {
 
 func start(t *testing.T, options ...func(*Options)) *board {
 	t.Helper()
-	b, err := posting.Generate(1, posting.MinJobs, day)
+	generate := func(n int) (*posting.Board, error) { return posting.Generate(1, n, day) }
+	b, err := generate(posting.MinJobs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Board: b, Today: day, Place: time.Nanosecond}
+	o := Options{Board: b, More: generate, Today: day, Place: time.Nanosecond}
 	for _, f := range options {
 		f(&o)
 	}
@@ -109,13 +110,13 @@ func (b *board) send(method, path string, body any) (int, string) {
 // job finds the first posting of a platform with a mode; "none" for one without.
 func (b *board) job(platform, mode string) *posting.Job {
 	b.Helper()
-	i := slices.IndexFunc(b.site.Board.Jobs, func(j *posting.Job) bool {
+	i := slices.IndexFunc(b.site.board().Jobs, func(j *posting.Job) bool {
 		return j.Platform == platform && j.OriginalURL == "" && (mode == "none" && len(j.Modes) == 0 && len(j.Traps) == 0 || slices.Contains(j.Modes, mode))
 	})
 	if i < 0 {
 		b.Fatalf("no posting of %s has the mode %s", platform, mode)
 	}
-	return b.site.Board.Jobs[i]
+	return b.site.board().Jobs[i]
 }
 
 // filled answers every field of a form as a person would.
@@ -214,7 +215,7 @@ var platforms = []string{posting.Greenhouse, posting.Lever, posting.Ashby, posti
 func TestEveryFormTakesItsAnswers(t *testing.T) {
 	b := start(t)
 	sent := map[string]int{}
-	for _, j := range b.site.Board.Jobs {
+	for _, j := range b.site.board().Jobs {
 		if j.OriginalURL != "" || len(j.Modes) > 0 {
 			continue
 		}
@@ -245,7 +246,7 @@ func TestEveryFormTakesItsAnswers(t *testing.T) {
 // TestPagesHoldTheirFields looks for the control of every field on the page, by its name.
 func TestPagesHoldTheirFields(t *testing.T) {
 	b := start(t)
-	for _, j := range b.site.Board.Jobs {
+	for _, j := range b.site.board().Jobs {
 		if j.OriginalURL != "" || b.site.closed(j) || slices.Contains(j.Modes, posting.ModeMultiPage) || slices.Contains(j.Modes, posting.ModeSlow) {
 			continue
 		}
@@ -272,7 +273,7 @@ func TestPagesHoldTheirFields(t *testing.T) {
 
 func TestChoicesHaveKnownMeaning(t *testing.T) {
 	b := start(t)
-	for _, j := range b.site.Board.Jobs {
+	for _, j := range b.site.board().Jobs {
 		seen := map[string]bool{}
 		for _, d := range b.site.form(j).Fields {
 			if seen[d.Name] {

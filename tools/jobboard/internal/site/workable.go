@@ -24,7 +24,7 @@ func (s *Site) routesWorkable() {
 		s.listing(w, r, c.Jobs, obj{"name": c.Name, "description": c.About, "jobs": jobs})
 	}))
 	s.handle("GET /workable/api/v1/jobs/{id}/form", posting.Workable, "form", s.oneAtATime(func(w http.ResponseWriter, r *http.Request) {
-		for _, c := range s.Board.Companies {
+		for _, c := range s.board().Companies {
 			if c.Platform != posting.Workable {
 				continue
 			}
