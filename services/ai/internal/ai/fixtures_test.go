@@ -1,6 +1,10 @@
 package ai
 
-import "github.com/jobpilot/jobpilot/services/ai/internal/parser"
+import (
+	"encoding/json"
+
+	"github.com/jobpilot/jobpilot/services/ai/internal/parser"
+)
 
 type (
 	work      = parser.Work
@@ -11,4 +15,13 @@ type (
 
 func basics(name, email string) parser.Basics {
 	return parser.Basics{Name: name, Email: email, Label: "Backend Engineer", Phone: "+49 30 1234567", Location: &parser.Location{City: "Berlin", CountryCode: "DE"}}
+}
+
+// show is an answer as its caller gets it.
+func show(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
 }

@@ -16,7 +16,7 @@ var instruction = regexp.MustCompile(`(?i)` + strings.Join([]string{
 	`\b(system|developer|assistant|hidden|initial)\s*(prompt|message|instruction)s?\b`,
 	`\b(reveal|print|repeat|output|show|leak|quote|display)\b.{0,40}\b(your|the|above|system|full|initial)\b.{0,30}\b(prompt|instruction|rule|configuration|guideline)s?`,
 	`\byou are (now|no longer|actually|going to)\b`, `\bdu bist (jetzt|nun|ab sofort)\b`, `\bpretend (to be|you are|that)\b`, `\bact as (a|an|if|the)\b.{0,40}\b(ai|assistant|model|admin|root|recruiter|dan)\b`,
-	`\bas an? (ai|large|language)( language)? (model|assistant)\b`, `\b(chatgpt|claude|gpt-?\d|llm|language model|ai (system|model|assistant|agent|screening|recruiter|reviewer|parser|tool)s?)\b.{0,60}\b(must|should|please|note|rate|score|rank|recommend|answer|respond|write|include|say|always|instruction|reading|evaluat)`,
+	`\bas an? (ai|large|language)( language)? (model|assistant)\b`, `\b(chatgpt|claude|gpt-?\d|llm|language model|ai (system|model|assistant|agent|screening|recruiter|reviewer|parser|tool)s?)\b.{0,60}\b(must|should|please|rate|score|rank|recommend|always|instruction|reading this)`,
 	`\b(if you are|to any|attention|note to|message for|hey|dear)\b.{0,20}\b(ai|llm|chatgpt|gpt|bot|language model|machine|assistant)\b`,
 	`\b(rate|score|rank|mark|classify|label)\b.{0,40}\b(this|the|me|my)\b.{0,30}\b(candidate|resume|applicant|application|cv|job|posting)\b.{0,50}\b(highest|perfect|10|100|top|best|first|as|strong|excellent|ideal)`,
 	`\b(respond|reply|answer|output|return|write|say|begin|start|end)\b.{0,25}\b(only|exactly|with|the word|verbatim|nothing but)\b.{0,40}(["'“‘«:]|\bjson\b|\byes\b|\bhired\b)`,
