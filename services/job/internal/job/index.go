@@ -134,7 +134,7 @@ func (s *Service) ensureIndex(ctx context.Context) error {
 		if ok, err := s.indexStands(ctx); err != nil || ok {
 			return err
 		}
-		return s.rebuild(ctx, nil)
+		return s.rebuild(ctx, db.New(x), nil)
 	})
 }
 
@@ -172,13 +172,13 @@ func (s *Service) Reindex(ctx context.Context, progress func(n int)) error {
 		if _, err := x.Exec(ctx, indexLock); err != nil {
 			return err
 		}
-		return s.rebuild(ctx, progress)
+		return s.rebuild(ctx, db.New(x), progress)
 	})
 }
 
 // rebuild needs the lock. From the moment that the new index is in the table,
 // whoever writes changes writes them to both; what was changed before is read here.
-func (s *Service) rebuild(ctx context.Context, progress func(n int)) error {
+func (s *Service) rebuild(ctx context.Context, locked *db.Queries, progress func(n int)) error {
 	name, err := s.Engine.NewIndex(ctx)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (s *Service) rebuild(ctx context.Context, progress func(n int)) error {
 	if err := s.q.IndexTargetAdd(ctx, name); err != nil {
 		return err
 	}
-	if err := s.fill(ctx, name, progress); err != nil {
+	if err := s.fill(ctx, locked, name, progress); err != nil {
 		// What is half built is not written to any longer.
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
@@ -204,9 +204,10 @@ func (s *Service) rebuild(ctx context.Context, progress func(n int)) error {
 	return nil
 }
 
-func (s *Service) fill(ctx context.Context, name string, progress func(n int)) error {
+// fill reads in the transaction that has the lock, which so is never idle for long.
+func (s *Service) fill(ctx context.Context, locked *db.Queries, name string, progress func(n int)) error {
 	for after, n := uuid.Nil, 0; ; {
-		rows, err := s.q.JobsPage(ctx, db.JobsPageParams{After: after, MaxRows: indexBatch})
+		rows, err := locked.JobsPage(ctx, db.JobsPageParams{After: after, MaxRows: indexBatch})
 		if err != nil {
 			return err
 		}

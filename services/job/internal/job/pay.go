@@ -118,10 +118,20 @@ var (
 // none.
 func payInText(text, country string) *Pay {
 	text = cutBytes(text, 30_000)
-	if !strings.ContainsAny(text, "$€£₹¥") && !payCode.MatchString(text) {
-		return nil
+	// The pattern is costly: it is looked for around currencies alone.
+	for _, at := range moneyAt.FindAllStringIndex(text, 50) {
+		from, to := max(0, at[0]-110), min(len(text), at[1]+110)
+		if p := payNear(text[from:to], country); p != nil {
+			return p
+		}
 	}
-	for _, m := range payPattern.FindAllStringSubmatchIndex(text, 200) {
+	return nil
+}
+
+// payNear finds pay in a piece of text, whose ends may cut characters.
+func payNear(text, country string) *Pay {
+	text = strings.ToValidUTF8(text, " ")
+	for _, m := range payPattern.FindAllStringSubmatchIndex(text, 30) {
 		group := func(i int) string {
 			if m[2*i] < 0 {
 				return ""
@@ -161,7 +171,7 @@ func payInText(text, country string) *Pay {
 }
 
 var (
-	payCode      = regexp.MustCompile(`\b(?:USD|EUR|GBP|CHF|CAD|AUD|NZD|SGD|SEK|NOK|DKK|PLN|INR|BRL|MXN|JPY|CZK|HUF|RON|ZAR|[Ee]uro)\b|zł`)
+	moneyAt      = regexp.MustCompile(`[$€£₹¥]|\b(?:USD|EUR|GBP|CHF|CAD|AUD|NZD|SGD|SEK|NOK|DKK|PLN|INR|BRL|MXN|JPY|CZK|HUF|RON|ZAR|[Ee]uro)\b|zł`)
 	beforeAmount = regexp.MustCompile(`(?i)hourly|annual|yearly|monthly|weekly|daily|stundenlohn|jahresgehalt|monatsgehalt`)
 )
 

@@ -73,7 +73,7 @@ var (
 // repair undoes UTF-8 that was read as Windows-1252 on its way here, if all of the
 // text is so.
 func repair(s string) string {
-	if !mojibake.MatchString(s) {
+	if !strings.ContainsAny(s, "ÂÃâÅÄ") || !mojibake.MatchString(s) {
 		return s
 	}
 	raw, err := charmap.Windows1252.NewEncoder().String(s)
