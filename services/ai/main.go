@@ -83,11 +83,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if cfg.CacheDir == "" {
-		if dir, err := os.UserCacheDir(); err == nil { // none: compiled anew in each process
-			cfg.CacheDir = filepath.Join(dir, "jobpilot")
-		}
-	}
+	cfg.CacheDir = cmp.Or(cfg.CacheDir, ownCache())
 	reader := document.New(document.Config{Workers: cfg.PDFWorkers, CacheDir: cfg.CacheDir})
 	defer reader.Close()
 	server := &api.Server{AI: domain, Documents: ai.NewDocuments(reader, cfg.ParseParallel, readerWait)}
@@ -100,6 +96,30 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	return s.Run(ctx, handler, map[string]func(context.Context) error{"maintenance": maintenance.Run, "models": domain.KeepModels}, nil)
+}
+
+// ownCache is a folder that only this user can write to, for what would be loaded
+// as code: below their home, else below the folder for temporary files. Empty
+// when there is none.
+func ownCache() string {
+	var places []string
+	if dir, err := os.UserCacheDir(); err == nil {
+		places = append(places, filepath.Join(dir, "jobpilot"))
+	}
+	for _, dir := range append(places, filepath.Join(os.TempDir(), fmt.Sprintf("jobpilot-%d", os.Getuid()))) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			continue
+		}
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
+			continue
+		}
+		// A folder of somebody else cannot be given a mode.
+		if os.Chmod(dir, 0o700) == nil { //nolint:gosec // a folder is entered by x
+			return dir
+		}
+	}
+	return ""
 }
 
 // engines makes those that are configured, in their order.
