@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -184,24 +186,22 @@ func NewUserWith(t testing.TB, roles ...string) *User {
 	return u.LogIn(t) // tokens from before the change are void
 }
 
-var serviceKeys struct {
-	sync.Mutex
-	keys map[string]string
-}
-
-// ServiceKey is a key of another service, issued on auth's command line.
+// ServiceKey is the key of a running service. Issuing one for the test would end
+// the one that the service shows.
 func ServiceKey(t testing.TB, service string) string {
 	t.Helper()
-	serviceKeys.Lock()
-	defer serviceKeys.Unlock()
-	if key, ok := serviceKeys.keys[service]; ok {
-		return key
+	file := filepath.Join(testkit.Root(t), ".data", "env", "test."+service+".env")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("no key of %s: %v; start the services with %s", service, err, StartCommand)
 	}
-	if serviceKeys.keys == nil {
-		serviceKeys.keys = map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if key, ok := strings.CutPrefix(strings.TrimSpace(line), "SERVICE_KEY="); ok {
+			return key
+		}
 	}
-	serviceKeys.keys[service] = Command(t, "auth", "", "service-key", "issue", "--service", service)
-	return serviceKeys.keys[service]
+	t.Fatalf("%s has no key; start the services with %s", file, StartCommand)
+	return ""
 }
 
 // Mail is a mail in the catcher.
