@@ -37,6 +37,8 @@ const (
 	AccountRead       APIKeyScope = "account:read"
 	AnalyticsRead     APIKeyScope = "analytics:read"
 	AnalyticsWrite    APIKeyScope = "analytics:write"
+	JobsRead          APIKeyScope = "jobs:read"
+	JobsWrite         APIKeyScope = "jobs:write"
 	NotificationsRead APIKeyScope = "notifications:read"
 	ProfileRead       APIKeyScope = "profile:read"
 	ResumesRead       APIKeyScope = "resumes:read"
@@ -52,6 +54,10 @@ func (e APIKeyScope) Valid() bool {
 	case AnalyticsRead:
 		return true
 	case AnalyticsWrite:
+		return true
+	case JobsRead:
+		return true
+	case JobsWrite:
 		return true
 	case NotificationsRead:
 		return true
