@@ -144,7 +144,7 @@ func (b *Builtin) Extract(_ context.Context, q *ExtractRequest) (*ExtractedJob, 
 		text = plain(text)
 	}
 	out := &ExtractedJob{Text: clip(text, 400_000), Skills: []ExtractedSkill{}, Languages: []ExtractedLanguage{}, Benefits: []Extracted[string]{}}
-	all := lines("job", "/text", out.Text)
+	all := lines("/text", out.Text)
 	list, _ := safePassages(all)
 	out.Language = languageOf(out.Text)
 	out.Title, out.CompanyName = titleOf(q, list), companyOf(q, list)

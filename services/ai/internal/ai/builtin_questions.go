@@ -115,7 +115,7 @@ func (b *Builtin) Questions(_ context.Context, q *QuestionsRequest) ([]Question,
 	for _, kind := range kinds {
 		switch kind {
 		case "technical":
-			pools[kind] = technical(q.Job, plan, pick, level)
+			pools[kind] = technical(q.Job, plan, level)
 		case "resume":
 			pools[kind] = aboutResume(q.Resume, plan, pick, level)
 		default:
@@ -150,7 +150,7 @@ func (b *Builtin) Questions(_ context.Context, q *QuestionsRequest) ([]Question,
 }
 
 // technical goes round the skills of a posting, one question each, then again.
-func technical(j *Posting, plan map[string][]ask, pick chooser, level string) (out []Question) {
+func technical(j *Posting, plan map[string][]ask, level string) (out []Question) {
 	t := taxonomy.Load()
 	skills := wantedSkills(j)
 	// What one programs with comes before what one is.

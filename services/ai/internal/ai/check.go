@@ -276,7 +276,7 @@ func checkAnswer(q *AnswerRequest, a *FormAnswer) (int, error) {
 		own := slices.ContainsFunc(a.Sources, func(s Source) bool { return strings.Contains(*a.Answer, s.Quote) && s.Document != "job" })
 		for line := range strings.FieldsFuncSeq(*a.Answer, func(r rune) bool { return r == '\n' }) {
 			for _, sentence := range sentences(line) {
-				if bad := f.unsupported("I: " + sentence); len(bad) > 0 && !(own && containsAny(docs, sentence)) {
+				if bad := f.unsupported("I: " + sentence); len(bad) > 0 && (!own || !containsAny(docs, sentence)) {
 					return refuse("claims " + strconv.Itoa(len(bad)) + " things that nothing says")
 				}
 			}

@@ -116,7 +116,7 @@ func (f *facts) unsupported(sentence string) (out []string) {
 		out = append(out, a)
 	}
 	for _, n := range numbers(sentence) {
-		if !about.numbers[n] && !(f.theirs.numbers[n] && f.onlyNamed(n)) {
+		if !about.numbers[n] && (!f.theirs.numbers[n] || !f.onlyNamed(n)) {
 			out = append(out, n)
 		}
 	}

@@ -299,7 +299,7 @@ func (l *LLM) Extract(ctx context.Context, q *ExtractRequest) (*ExtractedJob, Sp
 		return nil, Spent{}, err
 	}
 	var n numbered
-	n.number("j", lines("job", "/text", clip(out.Text, 40_000)))
+	n.number("j", lines("/text", clip(out.Text, 40_000)))
 	var got struct {
 		Skills                                             []struct{ Name, Requirement, Passage string }
 		Seniority, SeniorityPassage, Remote, RemotePassage string

@@ -205,7 +205,7 @@ func money(amount float64, currency, period string) match.Money {
 // the text does not are given beside it.
 func posting(j *Posting) (p match.Posting, required, optional []int) {
 	p = match.Posting{ID: j.ID, Title: j.Title, Company: j.CompanyName, Seniority: levelOf(j.Seniority)}
-	passages, _ := safePassages(lines("job", "/description", plain(j.Description)))
+	passages, _ := safePassages(lines("/description", plain(j.Description)))
 	safe := make([]string, len(passages))
 	for i, x := range passages {
 		safe[i] = x.text

@@ -95,18 +95,18 @@ func jobPassages(j *Posting) []passage {
 	for i, s := range j.Skills {
 		out = append(out, passage{document: "job", pointer: fmt.Sprintf("/skills/%d/name", i), text: s.Name})
 	}
-	return append(out, lines("job", "/description", plain(j.Description))...)
+	return append(out, lines("/description", plain(j.Description))...)
 }
 
-// lines are the lines of a text that are not empty.
-func lines(document, pointer, text string) (out []passage) {
+// lines are the lines of a posting's text that are not empty.
+func lines(pointer, text string) (out []passage) {
 	at := 0
 	for line := range strings.Lines(text) {
 		body := strings.TrimRight(line, "\r\n")
 		left := strings.TrimLeft(body, " \t•·*-–")
 		if strings.TrimSpace(left) != "" {
 			skipped := utf8.RuneCountInString(body[:len(body)-len(left)])
-			out = append(out, passage{document, pointer, strings.TrimSpace(left), at + skipped})
+			out = append(out, passage{"job", pointer, strings.TrimSpace(left), at + skipped})
 		}
 		at += utf8.RuneCountInString(line)
 	}

@@ -216,7 +216,7 @@ func (s *Service) ExtractJob(ctx context.Context, c Caller, q *ExtractRequest) (
 	if err != nil {
 		return nil, nil, use, err
 	}
-	return out, hints(lines("job", "/text", text)), use, nil
+	return out, hints(lines("/text", text)), use, nil
 }
 
 // AnswerQuestion answers a question of a form.

@@ -67,6 +67,7 @@ func equal(t *testing.T, what string, got, want any) {
 }
 
 func checkOpenAI(t *testing.T) func(*http.Request, map[string]any) {
+	t.Helper()
 	return func(r *http.Request, sent map[string]any) {
 		equal(t, "authorization", r.Header.Get("Authorization"), "Bearer key")
 		equal(t, "model", sent["model"], "m")
@@ -178,7 +179,7 @@ func TestPeers(t *testing.T) {
 			_, _ = io.WriteString(w, `{"job":{"title":"Engineer","company":{"name":"Acme"},"location":{"country":"DE"},"requiredSkills":["Go"],"niceSkills":["Rust"]}}`)
 		default:
 			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, `{"code":"not_found","detail":"x","status":404}`)
 		}
 	}))
