@@ -36,12 +36,14 @@ func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 		{"CORS_ORIGINS", corsOrigins},
 		{"GATEWAY_WORKERS", "2"},
 		{"DOCS_DIR", l.docs()},
-		{"HOME_DIR", l.path("gateway", "home")},
 		{"GATEWAY_USER", l.userName},
 	}
 	for _, service := range sortedServices() {
 		name := strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_UPSTREAM"
 		vars = append(vars, envVar{name, addr(in.port(servicePorts[service]))})
+	}
+	if in.name == "dev" {
+		vars = append(vars, envVar{"HOME_DIR", l.path("gateway", "home")})
 	}
 	if in.name == "test" {
 		// System tests are one client with the traffic of thousands.
