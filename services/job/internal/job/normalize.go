@@ -41,7 +41,7 @@ func Normalize(p source.Posting, company string, now time.Time) Listing {
 		l.Company = line(company, maxName)
 	}
 	if l.HTML, l.Text = description(p.HTML); l.Text == "" && p.Text != "" {
-		l.Text = cut(paragraphs(repair(harmless(p.Text[:min(len(p.Text), 4*maxText)], true))), maxText)
+		l.Text = cut(paragraphs(harmless(repair(p.Text[:min(len(p.Text), 4*maxText)]), true)), maxText)
 		l.HTML = fromText(l.Text)
 	}
 	title := line(p.Title, maxTitle*2)

@@ -11,16 +11,17 @@ import (
 func TestLine(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"  Senior \t Engineer\n":                    "Senior Engineer",
-		"R&amp;amp;D Engineer &#x2013; Berlin":      "R&D Engineer – Berlin",
-		"Evil\u202egnp.exe\u200b\u2066 title\ufeff": "Evilgnp.exe title",
-		"<b>Bold</b> <script>alert(1)</script>":     "Bold alert(1)",
-		"FÃ¼r KÃ¶ln":                                "Für Köln",
-		"Z\u0300\u0301\u0302\u0303\u0304\u0305algo": "Z\u0300\u0301\u0302algo",
-		"می\u200cخواهم":                             "می\u200cخواهم",
-		"a\u200cb \U000e0041\U000e0042":             "ab",
-		"C++ < 5 years":                             "C++ < 5 years",
-		"\x00nul\x1b[31m":                           "nul [31m",
+		"  Senior \t Engineer\n":                       "Senior Engineer",
+		"R&amp;amp;D Engineer &#x2013; Berlin":         "R&D Engineer – Berlin",
+		"Evil\u202egnp.exe\u200b\u2066 title\ufeff":    "Evilgnp.exe title",
+		"<b>Bold</b> <script>alert(1)</script>":        "Bold alert(1)",
+		"FÃ¼r KÃ¶ln":                                   "Für Köln",
+		"Z\u0300\u0301\u0302\u0303\u0304\u0305algo":    "Z\u0300\u0301\u0302algo",
+		"می\u200cخواهم":                                "می\u200cخواهم",
+		"a\u200cb \U000e0041\U000e0042":                "ab",
+		"Support \u00e2\u0080\u0093 Z\u00c3\u00bcrich": "Support – Zürich",
+		"C++ < 5 years":                                "C++ < 5 years",
+		"\x00nul\x1b[31m":                              "nul [31m",
 	} {
 		if got := line(in, 200); got != want {
 			t.Errorf("%q is %q, want %q", in, got, want)

@@ -70,17 +70,27 @@ var (
 	entityLike = regexp.MustCompile(`&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});`)
 )
 
-// repair undoes UTF-8 that was read as Windows-1252 on its way here, if all of the
-// text is so.
+// repair undoes UTF-8 that was read as Windows-1252 or Latin-1 on its way here, if
+// all of the text is so.
 func repair(s string) string {
 	if !strings.ContainsAny(s, "ÂÃâÅÄ") || !mojibake.MatchString(s) {
 		return s
 	}
-	raw, err := charmap.Windows1252.NewEncoder().String(s)
-	if err != nil || !utf8.ValidString(raw) {
+	raw := make([]byte, 0, len(s))
+	for _, c := range s {
+		b, ok := charmap.Windows1252.EncodeRune(c)
+		if !ok {
+			if c > 0xff { // real text beside it
+				return s
+			}
+			b = byte(c) // read as Latin-1, which has controls where Windows-1252 has marks
+		}
+		raw = append(raw, b)
+	}
+	if !utf8.Valid(raw) {
 		return s
 	}
-	return raw
+	return string(raw)
 }
 
 // line makes one line of text of at most n characters: without markup, entities
@@ -145,7 +155,7 @@ func description(s string) (clean, plain string) {
 		}
 		s = html.UnescapeString(s)
 	}
-	s = policy().Sanitize(repair(harmless(s, true)))
+	s = policy().Sanitize(harmless(repair(s), true))
 	body := &xhtml.Node{Type: xhtml.ElementNode, Data: "div", DataAtom: atom.Div}
 	nodes, err := xhtml.ParseFragment(strings.NewReader(s), body)
 	if err != nil {
