@@ -222,6 +222,15 @@ someone@university.example, +49 40 1111111
 	}
 }
 
+// TestCountryWithTwoCodes keeps to the code of ISO 3166-1 where there is another.
+func TestCountryWithTwoCodes(t *testing.T) {
+	t.Parallel()
+	got := parse(t, []byte("Ada Example\nada@mail.example\nLondon, United Kingdom\n")).Resume.Basics
+	if l := got.Location; l == nil || l.City != "London" || l.CountryCode != "GB" {
+		t.Errorf("location: %+v", l)
+	}
+}
+
 func TestSkillsFromText(t *testing.T) {
 	t.Parallel()
 	doc, err := reader.Read(t.Context(), []byte("Ada Example\n\nSkills\nGo, SQL\n\nExperience\n\nEngineer\tNorthwind Ltd\t2019 - 2021\n- Wrote services in Go and ran them on Kubernetes\n"))

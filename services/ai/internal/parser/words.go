@@ -56,7 +56,7 @@ func names() (map[string]string, map[string]bool) {
 					continue
 				}
 				if n := plain(regions.Name(r)); n != "" {
-					lands[n] = r.String()
+					lands[n] = r.Canonicalize().String() // some have two codes, as UK and GB
 				}
 			}
 		}
