@@ -65,6 +65,15 @@ func (e *engine) close() {
 	_ = e.pool.Close()
 }
 
+// damaged blames the file for what PDFium says of it. A trap of WebAssembly (out of
+// memory, an assertion) is passed on as it is: PDFium is in an unknown state.
+func damaged(err error) error {
+	if strings.Contains(err.Error(), "wasm error") { // wazero exports no type of it
+		return err
+	}
+	return ErrUnreadable.With(err)
+}
+
 // read answers one request. An error that is no errs.Error leaves PDFium in an
 // unknown state.
 func (e *engine) read(req *request) (*response, error) {
@@ -73,21 +82,21 @@ func (e *engine) read(req *request) (*response, error) {
 	case errors.Is(err, pdferr.ErrPassword), errors.Is(err, pdferr.ErrSecurity):
 		return nil, ErrEncrypted.With(err)
 	case err != nil:
-		return nil, ErrUnreadable.With(err)
+		return nil, damaged(err)
 	}
 	doc := opened.Document
 	defer func() { _, _ = e.instance.FPDF_CloseDocument(&requests.FPDF_CloseDocument{Document: doc}) }()
 	count, err := e.instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc})
 	if err != nil {
-		return nil, ErrUnreadable.With(err)
+		return nil, damaged(err)
 	}
 	res := &response{Total: count.PageCount, Pictures: map[int][]byte{}}
 	left := req.Characters
 	for i := range min(count.PageCount, req.Pages) {
 		loaded, err := e.instance.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: doc, Index: i})
 		if err != nil {
-			if len(res.Pages) == 0 {
-				return nil, ErrUnreadable.With(err)
+			if err = damaged(err); len(res.Pages) == 0 || !errors.Is(err, ErrUnreadable) {
+				return nil, err
 			}
 			break // the pages before it can be read: Total tells what is missing
 		}
@@ -113,13 +122,13 @@ func (e *engine) page(doc references.FPDF_DOCUMENT, ref references.FPDF_PAGE, in
 	sel := requests.Page{ByReference: &ref}
 	size, err := e.instance.GetPageSize(&requests.GetPageSize{Page: sel})
 	if err != nil {
-		return nil, 0, 0, ErrUnreadable.With(err)
+		return nil, 0, 0, damaged(err)
 	}
 	p := &Page{Number: index + 1, Width: size.Width, Height: size.Height}
 	text, err := e.instance.GetPageTextStructured(&requests.GetPageTextStructured{
 		Page: sel, Mode: requests.GetPageTextStructuredModeChars, CollectFontInformation: true})
 	if err != nil {
-		return nil, 0, 0, ErrUnreadable.With(err)
+		return nil, 0, 0, damaged(err)
 	}
 	if len(text.Chars) > limit {
 		return nil, 0, 0, ErrTooLarge.With(fmt.Errorf("page %d has %d characters", index+1, len(text.Chars)))
@@ -177,7 +186,7 @@ func (e *engine) picture(ref references.FPDF_PAGE, width, height float64) ([]byt
 	img, err := e.instance.RenderPageInDPI(&requests.RenderPageInDPI{Page: requests.Page{ByReference: &ref}, DPI: int(dpi),
 		ImageFormat: requests.RenderImageFormatGrayscale})
 	if err != nil {
-		return nil, ErrUnreadable.With(err)
+		return nil, damaged(err)
 	}
 	defer img.Cleanup()
 	var b bytes.Buffer

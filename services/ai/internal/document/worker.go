@@ -76,6 +76,10 @@ func serve(in io.Reader, out io.Writer, cacheDir string) error {
 	defer engine.close()
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	dec, enc := gob.NewDecoder(bufio.NewReaderSize(in, 64<<10)), gob.NewEncoder(buffered)
+	// What dies before this greeting did not die of a file.
+	if err := errors.Join(enc.Encode(&response{}), buffered.Flush()); err != nil {
+		return err
+	}
 	for {
 		var req request
 		if err := dec.Decode(&req); errors.Is(err, io.EOF) {
@@ -108,6 +112,8 @@ type process struct {
 	enc  *gob.Encoder
 	dec  *gob.Decoder
 	done int // documents read
+	// greeted is set once it said that it is ready.
+	greeted bool
 	// idle ends the process when nobody takes it in time.
 	idle *time.Timer
 }
@@ -154,23 +160,34 @@ func (p *pool) do(ctx context.Context, req *request) (*response, error) {
 		return nil, ErrReader.With(err)
 	}
 	type answer struct {
-		res *response
-		err error
+		res   *response
+		err   error
+		start bool // it did not get as far as the file
 	}
 	answered := make(chan answer, 1)
 	go func() {
+		if !w.greeted {
+			if err := w.dec.Decode(new(response)); err != nil {
+				answered <- answer{err: err, start: true}
+				return
+			}
+			w.greeted = true
+		}
 		if err := w.enc.Encode(req); err != nil {
 			answered <- answer{err: err}
 			return
 		}
 		res := new(response)
 		err := w.dec.Decode(res)
-		answered <- answer{res, err}
+		answered <- answer{res: res, err: err}
 	}()
 	select {
 	case a := <-answered:
 		if a.err != nil {
 			fault := p.end(w, true)
+			if a.start {
+				return nil, ErrReader.With(fmt.Errorf("worker does not start: %w: %w: %s", a.err, fault, w.said.String()))
+			}
 			// The process died of this file: PDFium ran out of its memory or stack.
 			return nil, ErrTooComplex.With(fmt.Errorf("worker: %w: %w: %s", a.err, fault, w.said.String()))
 		}
@@ -209,11 +226,13 @@ func (p *pool) take() (*process, error) {
 	p.mu.Unlock()
 	command := p.command
 	if len(command) == 0 {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
+		// This very program, also when a newer one lies in its place by now.
+		command = []string{"/proc/self/exe"}
+		if _, err := os.Stat(command[0]); err != nil {
+			if command[0], err = os.Executable(); err != nil {
+				return nil, err
+			}
 		}
-		command = []string{self}
 	}
 	cmd := exec.Command(command[0], command[1:]...)
 	// The memory limit makes Go's part collect early; WebAssembly's has its own.
