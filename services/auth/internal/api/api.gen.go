@@ -37,6 +37,8 @@ const (
 	AccountRead       APIKeyScope = "account:read"
 	AnalyticsRead     APIKeyScope = "analytics:read"
 	AnalyticsWrite    APIKeyScope = "analytics:write"
+	ApplicationsRead  APIKeyScope = "applications:read"
+	ApplicationsWrite APIKeyScope = "applications:write"
 	JobsRead          APIKeyScope = "jobs:read"
 	JobsWrite         APIKeyScope = "jobs:write"
 	NotificationsRead APIKeyScope = "notifications:read"
@@ -54,6 +56,10 @@ func (e APIKeyScope) Valid() bool {
 	case AnalyticsRead:
 		return true
 	case AnalyticsWrite:
+		return true
+	case ApplicationsRead:
+		return true
+	case ApplicationsWrite:
 		return true
 	case JobsRead:
 		return true

@@ -25,7 +25,7 @@ const (
 
 // APIKeyScopes are what API keys can be allowed to do: the scopes that
 // operations of any service name in their contracts.
-var APIKeyScopes = []string{"account:read", "sessions:read", "jobs:read", "jobs:write", "analytics:read", "analytics:write", "resumes:read", "resumes:write", "profile:read", "notifications:read"}
+var APIKeyScopes = []string{"account:read", "sessions:read", "jobs:read", "jobs:write", "analytics:read", "analytics:write", "resumes:read", "resumes:write", "profile:read", "notifications:read", "applications:read", "applications:write"}
 
 // APIKey is a personal API key, without its secret.
 type APIKey struct {
