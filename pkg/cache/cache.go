@@ -166,6 +166,9 @@ func (c *Cache[T]) Delete(ctx context.Context, keys ...string) error {
 		}
 		return nil
 	})
+	for _, key := range keys {
+		c.flight.Forget(key) // whoever asks from now on must not be given what a load from before the change finds
+	}
 	if err != nil {
 		return fmt.Errorf("cache: delete from %s: %w", c.opts.Name, err)
 	}
