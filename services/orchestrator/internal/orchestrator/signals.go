@@ -62,8 +62,8 @@ func (s *Service) Apply(ctx context.Context, tx pgx.Tx, e rabbit.Event) error {
 		return nil
 	}
 	key, _ := data[subject].(string)
-	if key == "" {
-		return rabbit.Permanent(fmt.Errorf("orchestrator: %s has no %s", e.Type, subject))
+	if key == "" { // such as a message to an address without an account: nobody can wait for it
+		return nil
 	}
 	return s.wake(ctx, tx, db.Signal{Type: e.Type, Key: key, EventID: e.ID, At: e.Time.UTC(), Data: e.Data})
 }
