@@ -230,7 +230,7 @@ func (s *sender) client(t *testing.T) *harness.Client {
 	s.left = 250
 	switch {
 	case s.op.Internal:
-		s.who = harness.NewClient(t).As(harness.Credential{ServiceKey: harness.ServiceKey(t, s.op.Services[0])}).Direct(t)
+		s.who = harness.NewClient(t).As(harness.Credential{ServiceKey: harness.ServiceKey(t, s.op.Services[0])}).Direct()
 	case s.op.Public():
 		s.who = harness.NewClient(t)
 	default:

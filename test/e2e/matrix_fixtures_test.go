@@ -18,6 +18,7 @@ type fixture struct {
 	body   func(t *testing.T, owner *harness.User) any
 	status int
 	spends spending
+	admins bool // may use what is another's, too, as the operation's description says
 }
 
 // spending is what an allowed call leaves its caller without.
@@ -85,7 +86,8 @@ var codeChallenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 // fixtures has every operation of every contract; each service has its own in
 // matrix_<service>_test.go, these are auth's.
-var fixtures = merge(authFixtures, notificationFixtures, userFixtures, resumeFixtures, jobFixtures)
+var fixtures = merge(authFixtures, notificationFixtures, userFixtures, resumeFixtures, jobFixtures,
+	analyticsFixtures, orchestratorFixtures, aiFixtures)
 
 func merge(services ...map[string]fixture) map[string]fixture {
 	all := map[string]fixture{}

@@ -15,7 +15,7 @@ func aJob(t *testing.T, _ *people, _ *harness.User) map[string]string {
 	id, company := uuid.Must(uuid.NewV7()).String(), uuid.Must(uuid.NewV7()).String()
 	harness.SQL(t, `INSERT INTO job.companies (id, key, name, created_at) VALUES ($1::uuid, $1::text, 'Matrix', now())`, company)
 	harness.SQL(t, `INSERT INTO job.jobs (id, company_id, company_name, title, language, location, country, region, city, remote, employment_type, seniority,
-		posted_at, text_hash, created_at, updated_at, enrich_after) VALUES ($1, $2, 'Matrix', 'Tester', 'en', '', '', '', '', '', '', '', now(), '', now(), now(), 'infinity')`, id, company)
+		posted_at, text_hash, created_at, updated_at, enrich_after) VALUES ($1, $2, 'Matrix', 'Tester', 'en', '', '', '', '', '', '', '', now(), '', now(), now(), '9999-01-01')`, id, company)
 	harness.SQL(t, `INSERT INTO job.job_texts (job_id, html, plain, words) VALUES ($1, '', '', '')`, id)
 	return map[string]string{"jobId": id, "companyId": company, "postingId": uuid.NewString()}
 }

@@ -35,13 +35,23 @@ func ofProfile(param, insert string) func(*testing.T, *people, *harness.User) ma
 	}
 }
 
+// inProfile is something that the owner adds to the profile by an operation.
+func inProfile(param, op string, data map[string]any) func(*testing.T, *people, *harness.User) map[string]string {
+	return func(t *testing.T, p *people, owner *harness.User) map[string]string {
+		t.Helper()
+		path := ownProfile(t, p, owner)
+		var made struct{ ID string }
+		p.session(owner).Do(t, harness.Call{Op: op, Path: path, Body: data}).Want(t, 201).JSON(t, &made)
+		path[param] = made.ID
+		return path
+	}
+}
+
 var (
 	ownSkill = ofProfile("skillId", `INSERT INTO "user".skills (id, user_id, key, name, source, created_at, updated_at)
 		VALUES ($1::uuid, $2, $1::text, 'Matrix', 'user', now(), now())`)
-	ownExperience = ofProfile("experienceId", `INSERT INTO "user".experiences (id, user_id, data, created_at, updated_at)
-		VALUES ($1, $2, '{"employer": "Matrix", "title": "Tester", "startDate": "2020"}', now(), now())`)
-	ownEducation = ofProfile("educationId", `INSERT INTO "user".educations (id, user_id, data, created_at, updated_at)
-		VALUES ($1, $2, '{"institution": "Matrix"}', now(), now())`)
+	ownExperience = inProfile("experienceId", "addExperience", fieldsOf("employer", "Matrix", "title", "Tester", "startDate", "2020"))
+	ownEducation  = inProfile("educationId", "addEducation", fieldsOf("institution", "Matrix"))
 )
 
 // noProposal is one that nobody has: what a proposal holds is sealed.

@@ -138,7 +138,7 @@ func TestRevocationReachesOtherServices(t *testing.T) {
 		}, false},
 		"account deleted by the workflow": {func(t *testing.T, u, _ *harness.User) {
 			t.Helper()
-			u.As(harness.Credential{ServiceKey: harness.ServiceKey(t, "orchestrator")}).Direct(t).Do(t, harness.Call{Op: "deleteUser", Path: of(u)}).Want(t, 204)
+			u.As(harness.Credential{ServiceKey: harness.ServiceKey(t, "orchestrator")}).Direct().Do(t, harness.Call{Op: "deleteUser", Path: of(u)}).Want(t, 204)
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

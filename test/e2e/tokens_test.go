@@ -93,7 +93,7 @@ func TestForgedTokens(t *testing.T) {
 			return u.As(harness.Credential{Bearer: token}).Do(t, harness.Call{Op: "getAccount"})
 		},
 		"auth": func(token string) *harness.Answer {
-			return u.As(harness.Credential{Bearer: token}).Direct(t).Do(t, harness.Call{Op: "getAccount"})
+			return u.As(harness.Credential{Bearer: token}).Direct().Do(t, harness.Call{Op: "getAccount"})
 		},
 		"another service": func(token string) *harness.Answer {
 			return u.As(harness.Credential{Bearer: token}).At(harness.Second(t)).Raw(t, "GET", "/second/user", nil)
@@ -131,7 +131,7 @@ func TestForgedTokens(t *testing.T) {
 			r.Header.Set("X-API-Key", secret("jpk_"))
 		},
 	} {
-		for _, client := range []*harness.Client{u.As(harness.Credential{}), u.As(harness.Credential{}).Direct(t)} {
+		for _, client := range []*harness.Client{u.As(harness.Credential{}), u.As(harness.Credential{}).Direct()} {
 			req := client.Request(t, harness.Call{Op: "getAccount"})
 			ask(req)
 			if a := client.Exchange(t, "getAccount", req); a.Status != 401 && (name != "twice" || a.Status != 400) {

@@ -27,7 +27,7 @@ type Credential struct {
 // it can be used from several goroutines.
 type Client struct {
 	Credential
-	Base string // the gateway, or a service's own address
+	Base string // the gateway, or another address that At named
 	IP   net.IP
 	HTTP *http.Client
 
@@ -87,12 +87,18 @@ func (c *Client) At(base string) *Client {
 	return &other
 }
 
-// Direct is the same caller at the service itself, around the gateway.
-func (c *Client) Direct(t testing.TB) *Client {
-	t.Helper()
-	other := c.At(Env(t, "AUTH_URL"))
+// Direct is the same caller at the service itself that answers an operation,
+// around the gateway.
+func (c *Client) Direct() *Client {
+	other := *c
 	other.direct = true
-	return other
+	return &other
+}
+
+// ServiceURL is the address of a service of the instance.
+func ServiceURL(t testing.TB, service string) string {
+	t.Helper()
+	return Env(t, strings.ToUpper(strings.ReplaceAll(service, "-", "_"))+"_URL")
 }
 
 // Call is one request to an operation.
@@ -133,6 +139,9 @@ func (c *Client) Request(t testing.TB, call Call) *http.Request {
 	media, _ := op.Body()
 	if call.Type != "" {
 		media = call.Type
+	}
+	if c.direct {
+		c = c.At(ServiceURL(t, op.Service))
 	}
 	req := c.raw(t, op.Method, path, call.Body)
 	if call.Body != nil && media != "" {

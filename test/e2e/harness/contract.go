@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"path/filepath"
@@ -52,33 +53,36 @@ func (o *Operation) Takes(scheme string) bool {
 // Public reports whether anyone may call.
 func (o *Operation) Public() bool { return o.Role == "none" && len(o.Services) == 0 }
 
-// Body is the media type and the schema of the operation's JSON body; "" for none.
+// Body is the media type and the schema of the operation's body; "" for none. Of
+// several types it is the first of the alphabet, which is JSON where there is JSON.
 func (o *Operation) Body() (mediaType string, schema *openapi3.Schema) {
 	if o.RequestBody == nil {
 		return "", nil
 	}
-	for name, media := range o.RequestBody.Value.Content {
-		return name, media.Schema.Value
-	}
-	return "", nil
+	content := o.RequestBody.Value.Content
+	mediaType = slices.Min(slices.Collect(maps.Keys(content)))
+	return mediaType, content[mediaType].Schema.Value
 }
 
-// Example is a copy of the contract's example of the body.
+// JSON reports whether the operation takes a JSON body.
+func (o *Operation) JSON() bool {
+	media, _ := o.Body()
+	return strings.HasSuffix(media, "json")
+}
+
+// Example is a copy of the contract's example of the body; nil where that is no object.
 func (o *Operation) Example(t testing.TB) map[string]any {
 	t.Helper()
-	for _, media := range o.RequestBody.Value.Content {
-		raw, err := json.Marshal(media.Example)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var body map[string]any
-		if err := json.Unmarshal(raw, &body); err != nil {
-			t.Fatalf("%s: the example is no object: %v", o.ID, err)
-		}
-		return body
+	media, _ := o.Body()
+	raw, err := json.Marshal(o.RequestBody.Value.Content[media].Example)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("%s takes no body", o.ID)
-	return nil
+	var body map[string]any
+	if json.Unmarshal(raw, &body) != nil {
+		return nil
+	}
+	return body
 }
 
 var contracts struct {
