@@ -154,16 +154,7 @@ func project(ctx context.Context, q *db.Queries, e rabbit.Event) error {
 var yearly = map[string]float64{"year": 1, "month": 12, "week": 52, "day": 260, "hour": 2080}
 
 func projectJob(ctx context.Context, q *db.Queries, e rabbit.Event, at time.Time) error {
-	var p struct {
-		JobID                               uuid.UUID
-		Title, CompanyName, Country, Remote string
-		Skills                              []string
-		PublishedAt                         *time.Time
-		Pay                                 *struct {
-			Min, Max         float64
-			Currency, Period string
-		}
-	}
+	var p JobJobPublished // what is updated has the same form
 	if err := decode(e, &p); err != nil {
 		return err
 	}
@@ -171,25 +162,23 @@ func projectJob(ctx context.Context, q *db.Queries, e rabbit.Event, at time.Time
 		ID: p.JobID, Title: clip(p.Title), Company: clip(p.CompanyName), Country: clip(p.Country), Remote: clip(p.Remote),
 		Skills: []string{}, PublishedAt: at, At: at,
 	}
-	if p.PublishedAt != nil {
-		row.PublishedAt = p.PublishedAt.UTC()
+	if !p.PostedAt.IsZero() {
+		row.PublishedAt = p.PostedAt.UTC()
 	}
 	for _, skill := range p.Skills[:min(len(p.Skills), maxKeptList)] {
 		if skill = strings.ToLower(clip(skill)); !slices.Contains(row.Skills, skill) {
 			row.Skills = append(row.Skills, skill)
 		}
 	}
-	if pay := p.Pay; pay != nil && yearly[pay.Period] > 0 {
-		low, high := pay.Min, pay.Max
-		if low == 0 {
-			low = high
-		}
-		if high == 0 {
-			high = low
-		}
-		if middle := (low + high) / 2 * yearly[pay.Period]; middle > 0 {
-			row.Pay, row.Currency = &middle, clip(pay.Currency)
-		}
+	low, high := p.PayMin, p.PayMax
+	if low == 0 {
+		low = high
+	}
+	if high == 0 {
+		high = low
+	}
+	if middle := (low + high) / 2 * yearly[p.PayPeriod]; middle > 0 {
+		row.Pay, row.Currency = &middle, clip(p.PayCurrency)
 	}
 	return q.JobChanged(ctx, row)
 }

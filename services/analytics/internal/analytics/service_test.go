@@ -368,7 +368,7 @@ func TestJobMarket(t *testing.T) {
 		}
 		f.apply("job.job.published", f.at.Add(-48*time.Hour), map[string]any{
 			"jobId": id, "title": "Go Engineer 100%", "companyName": "Acme", "country": "DE", "remote": "remote", "skills": []string{"Go", "go", "SQL"},
-			"pay": map[string]any{"min": 5000, "max": 6000, "currency": "EUR", "period": "month"},
+			"payMin": 5000, "payMax": 6000, "payCurrency": "EUR", "payPeriod": "month", "postedAt": f.at.Add(-48 * time.Hour),
 		})
 	}
 	f.apply("job.job.closed", f.at.Add(-24*time.Hour), map[string]any{"jobId": first})

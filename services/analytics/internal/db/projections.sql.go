@@ -239,7 +239,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7,
     $8, $9, NULL, $10)
 ON CONFLICT (id) DO UPDATE SET
     title = excluded.title, company = excluded.company, country = excluded.country, remote = excluded.remote,
-    currency = excluded.currency, pay = excluded.pay, skills = excluded.skills,
+    currency = excluded.currency, pay = excluded.pay,
+    skills = CASE WHEN excluded.skills = '{}' THEN j.skills ELSE excluded.skills END, -- known once the text was read
     published_at = least(j.published_at, excluded.published_at), closed_at = NULL, changed_at = excluded.changed_at
 WHERE excluded.changed_at >= j.changed_at
 `

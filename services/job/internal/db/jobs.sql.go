@@ -362,14 +362,14 @@ func (q *Queries) JobEnrichTried(ctx context.Context, arg JobEnrichTriedParams) 
 	return err
 }
 
-const jobEnriched = `-- name: JobEnriched :execrows
+const jobEnriched = `-- name: JobEnriched :many
 UPDATE jobs SET required_skills = $1, nice_skills = $2, enrich_hash = text_hash, enrich_attempts = 0,
     seniority = CASE WHEN seniority = '' THEN $3::text ELSE seniority END,
     employment_type = CASE WHEN employment_type = '' THEN $4::text ELSE employment_type END,
     remote = CASE WHEN remote = '' THEN $5::text ELSE remote END,
     language = CASE WHEN language = '' THEN $6::text ELSE language END,
     version = version + 1, updated_at = $7::timestamptz
-WHERE id = $8 AND text_hash = $9
+WHERE id = $8 AND text_hash = $9 RETURNING id, version, company_id, company_name, title, language, location, country, region, city, latitude, longitude, remote, employment_type, seniority, pay_min, pay_max, pay_currency, pay_period, pay_year_max, required_skills, nice_skills, platforms, posted_at, valid_through, closed_at, closed_reason, hidden, enrich_hash, text_hash, enrich_attempts, enrich_after, created_at, updated_at
 `
 
 type JobEnrichedParams struct {
@@ -385,8 +385,8 @@ type JobEnrichedParams struct {
 }
 
 // What the posting itself said stays; the text fills what it left open. Nothing happens if the text is another by now.
-func (q *Queries) JobEnriched(ctx context.Context, arg JobEnrichedParams) (int64, error) {
-	result, err := q.db.Exec(ctx, jobEnriched,
+func (q *Queries) JobEnriched(ctx context.Context, arg JobEnrichedParams) ([]Job, error) {
+	rows, err := q.db.Query(ctx, jobEnriched,
 		arg.Required,
 		arg.Nice,
 		arg.Seniority,
@@ -398,9 +398,56 @@ func (q *Queries) JobEnriched(ctx context.Context, arg JobEnrichedParams) (int64
 		arg.TextHash,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []Job
+	for rows.Next() {
+		var i Job
+		if err := rows.Scan(
+			&i.ID,
+			&i.Version,
+			&i.CompanyID,
+			&i.CompanyName,
+			&i.Title,
+			&i.Language,
+			&i.Location,
+			&i.Country,
+			&i.Region,
+			&i.City,
+			&i.Latitude,
+			&i.Longitude,
+			&i.Remote,
+			&i.EmploymentType,
+			&i.Seniority,
+			&i.PayMin,
+			&i.PayMax,
+			&i.PayCurrency,
+			&i.PayPeriod,
+			&i.PayYearMax,
+			&i.RequiredSkills,
+			&i.NiceSkills,
+			&i.Platforms,
+			&i.PostedAt,
+			&i.ValidThrough,
+			&i.ClosedAt,
+			&i.ClosedReason,
+			&i.Hidden,
+			&i.EnrichHash,
+			&i.TextHash,
+			&i.EnrichAttempts,
+			&i.EnrichAfter,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const jobHide = `-- name: JobHide :exec

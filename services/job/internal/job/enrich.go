@@ -148,10 +148,18 @@ func (t *tx) enriched(ctx context.Context, r db.JobsToEnrichRow, a *ai.Extracted
 	if a.Language != nil {
 		p.Language = languageOf(string(*a.Language), "")
 	}
-	n, err := t.JobEnriched(ctx, p)
-	if err != nil || n == 0 {
+	rows, err := t.JobEnriched(ctx, p)
+	if err != nil || len(rows) == 0 {
 		return err
 	}
 	t.s.metrics.enriched.WithLabelValues("ok").Inc()
+	j := rows[0]
+	if err := t.emit(ctx, TypeJobUpdated, j.ID, JobUpdated{
+		JobID: j.ID, CompanyID: j.CompanyID, Title: j.Title, CompanyName: j.CompanyName, Country: j.Country, Remote: j.Remote, Platforms: j.Platforms,
+		Skills: append(p.Required, p.Nice...), PayMin: deref(j.PayMin), PayMax: deref(j.PayMax), PayCurrency: j.PayCurrency, PayPeriod: j.PayPeriod,
+		PostedAt: j.PostedAt, At: t.now,
+	}); err != nil {
+		return err
+	}
 	return t.touch(ctx, r.ID)
 }

@@ -43,6 +43,11 @@ type JobPublished struct {
 	Remote      string    `json:"remote,omitzero"`
 	Platforms   []string  `json:"platforms,omitzero"`
 	Skills      []string  `json:"skills,omitzero"`
+	PayMin      float64   `json:"payMin,omitzero"`
+	PayMax      float64   `json:"payMax,omitzero"`
+	PayCurrency string    `json:"payCurrency,omitzero"` // ISO 4217.
+	PayPeriod   string    `json:"payPeriod,omitzero"`   // year, month, week, day or hour.
+	PostedAt    time.Time `json:"postedAt,omitzero"`
 	At          time.Time `json:"at"`
 }
 
@@ -56,6 +61,11 @@ type JobUpdated struct {
 	Remote      string    `json:"remote,omitzero"`
 	Platforms   []string  `json:"platforms,omitzero"`
 	Skills      []string  `json:"skills,omitzero"`
+	PayMin      float64   `json:"payMin,omitzero"`
+	PayMax      float64   `json:"payMax,omitzero"`
+	PayCurrency string    `json:"payCurrency,omitzero"` // ISO 4217.
+	PayPeriod   string    `json:"payPeriod,omitzero"`   // year, month, week, day or hour.
+	PostedAt    time.Time `json:"postedAt,omitzero"`
 	At          time.Time `json:"at"`
 }
 

@@ -163,14 +163,16 @@ func (t *tx) tell(ctx context.Context, w *writes) error {
 	for _, r := range w.created {
 		fresh = append(fresh, r.ID)
 		if err := t.emit(ctx, TypeJobPublished, r.ID, JobPublished{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
-			Country: r.Country, Remote: r.Remote, Platforms: []string{r.Platform}, At: t.now}); err != nil {
+			Country: r.Country, Remote: r.Remote, Platforms: []string{r.Platform}, PayMin: deref(r.PayMin), PayMax: deref(r.PayMax),
+			PayCurrency: r.PayCurrency, PayPeriod: r.PayPeriod, PostedAt: r.PostedAt, At: t.now}); err != nil {
 			return err
 		}
 	}
 	for _, r := range w.changed {
 		touched = append(touched, r.ID)
 		if err := t.emit(ctx, TypeJobUpdated, r.ID, JobUpdated{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
-			Country: r.Country, Remote: r.Remote, Platforms: []string{r.Platform}, At: t.now}); err != nil {
+			Country: r.Country, Remote: r.Remote, Platforms: []string{r.Platform}, PayMin: deref(r.PayMin), PayMax: deref(r.PayMax),
+			PayCurrency: r.PayCurrency, PayPeriod: r.PayPeriod, PostedAt: r.PostedAt, At: t.now}); err != nil {
 			return err
 		}
 	}

@@ -152,7 +152,7 @@ UPDATE jobs SET enrich_attempts = enrich_attempts + 1, enrich_after = sqlc.arg(n
 -- The ai service is away, which is no fault of these jobs.
 UPDATE jobs SET enrich_attempts = greatest(enrich_attempts - 1, 0), enrich_after = @after::timestamptz WHERE id = ANY(@ids::uuid[]);
 
--- name: JobEnriched :execrows
+-- name: JobEnriched :many
 -- What the posting itself said stays; the text fills what it left open. Nothing happens if the text is another by now.
 UPDATE jobs SET required_skills = @required, nice_skills = @nice, enrich_hash = text_hash, enrich_attempts = 0,
     seniority = CASE WHEN seniority = '' THEN @seniority::text ELSE seniority END,
@@ -160,7 +160,7 @@ UPDATE jobs SET required_skills = @required, nice_skills = @nice, enrich_hash = 
     remote = CASE WHEN remote = '' THEN @remote::text ELSE remote END,
     language = CASE WHEN language = '' THEN @language::text ELSE language END,
     version = version + 1, updated_at = @now::timestamptz
-WHERE id = @id AND text_hash = @text_hash;
+WHERE id = @id AND text_hash = @text_hash RETURNING *;
 
 -- name: ListingByID :one
 SELECT sqlc.embed(s), o.token, o.base_url, o.name AS source_name FROM job_sources s JOIN sources o ON o.id = s.source_id
