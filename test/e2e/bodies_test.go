@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -38,11 +40,13 @@ var (
 func badBodies(t *testing.T, op *harness.Operation) []badBody {
 	t.Helper()
 	_, schema := op.Body()
-	good := op.Example(t)
+	good, limit := op.Example(t), op.BodyLimit(t)
 	text := mustJSON(t, good)
-	field := slices.Sorted(maps.Keys(good))[0]
+	field := slices.Min(slices.Collect(maps.Keys(schema.Properties)))
+	if len(good) > 0 {
+		field = slices.Min(slices.Collect(maps.Keys(good)))
+	}
 	list := []badBody{
-		{name: "empty", raw: []byte{}, status: malformed},
 		{name: "spaces", raw: []byte(" \n\t "), status: malformed, pointer: "#"},
 		{name: "no media type", raw: text, media: "none", status: notTaken},
 		{name: "plain text", raw: text, media: "text/plain", status: notTaken},
@@ -70,17 +74,26 @@ func badBodies(t *testing.T, op *harness.Operation) []badBody {
 		{name: "a text", raw: []byte(`"x"`), status: invalid, pointer: "#"},
 		{name: "a number", raw: []byte("1"), status: invalid, pointer: "#"},
 		{name: "number too large", raw: []byte(fmt.Sprintf(`{%q:1e999}`, field)), status: malformed, pointer: "#/" + field},
-		{name: "field twice", raw: []byte(fmt.Sprintf(`{%q:%s,%s`, field, mustJSON(t, good[field]), text[1:])), status: malformed, pointer: "#/" + field},
-		{name: "field twice, once escaped", raw: []byte(fmt.Sprintf(`{"\u%04x%s":1,%s`, field[0], field[1:], text[1:])), status: malformed, pointer: "#/" + field},
-		{name: "unknown field", raw: mustJSON(t, with(good, "isAdmin", true)), status: invalid, pointer: "#/isAdmin"},
-		{name: "__proto__", raw: mustJSON(t, with(good, "__proto__", members{"admin": true})), status: invalid, pointer: "#/__proto__"},
-		{name: "unknown field with a strange name", raw: mustJSON(t, with(good, "a/b~c d", 1)), status: invalid, pointer: "#/a~1b~0c%20d"},
 		{name: "nested 33 deep", raw: nested(text, 32), status: malformed, pointer: "#/x"},
 		{name: "nested 10,000 deep", raw: nested(text, 10_000), status: malformed, pointer: "#/x"},
 		{name: "nested without end", raw: bytes.Repeat([]byte("["), 60_000), status: malformed, pointer: "#/0"},
-		{name: "too large", raw: padded(text, 64<<10+1), status: tooLarge},
-		{name: "too large, chunked", raw: padded(text, 64<<10+1), chunked: true, status: tooLarge},
-		{name: "far too large", raw: padded(text, 4<<20), status: tooLarge},
+		{name: "too large", raw: padded(text, limit+1), status: tooLarge},
+		{name: "too large, chunked", raw: padded(text, limit+1), chunked: true, status: tooLarge},
+		{name: "far too large", raw: padded(text, 3*limit+4<<20), status: tooLarge},
+	}
+	if op.RequestBody.Value.Required {
+		list = append(list, badBody{name: "empty", raw: []byte{}, status: malformed})
+	}
+	if len(good) > 0 {
+		list = append(list,
+			badBody{name: "field twice", raw: fmt.Appendf(nil, `{%q:%s,%s`, field, mustJSON(t, good[field]), text[1:]), status: malformed, pointer: "#/" + field},
+			badBody{name: "field twice, once escaped", raw: fmt.Appendf(nil, `{"\u%04x%s":1,%s`, field[0], field[1:], text[1:]), status: malformed, pointer: "#/" + field})
+	}
+	if no := schema.AdditionalProperties.Has; no != nil && !*no {
+		list = append(list,
+			badBody{name: "unknown field", raw: mustJSON(t, with(good, "isAdmin", true)), status: invalid, pointer: "#/isAdmin"},
+			badBody{name: "__proto__", raw: mustJSON(t, with(good, "__proto__", members{"admin": true})), status: invalid, pointer: "#/__proto__"},
+			badBody{name: "unknown field with a strange name", raw: mustJSON(t, with(good, "a/b~c d", 1)), status: invalid, pointer: "#/a~1b~0c%20d"})
 	}
 	for name, char := range map[string]string{"broken UTF-8": "\xff", "overlong UTF-8": "\xc0\xaf", "surrogate in UTF-8": "\xed\xa0\x80",
 		"lone surrogate": `\ud800`, "NUL": `\u0000`, "raw NUL": "\x00", "raw line break": "\n", "bad escape": `\x41`} {
@@ -101,7 +114,12 @@ func badFields(t *testing.T, at string, schema *openapi3.Schema, good members, a
 		add := func(what string, value any) {
 			list = append(list, badBody{name: pointer + " " + what, raw: mustJSON(t, around(with(good, name, value))), status: invalid, pointer: pointer})
 		}
-		add("null", json.RawMessage("null"))
+		if !s.Nullable && !ref.Value.Nullable { // in a merge patch it removes (RFC 7396)
+			add("null", json.RawMessage("null"))
+		}
+		if s.Type == nil {
+			continue // takes anything
+		}
 		for what, value := range map[string]any{"string": "x", "number": 1.5, "boolean": true, "array": []int{}, "object": members{}} {
 			if !s.Type.Is(what) {
 				add("a "+what, value)
@@ -132,10 +150,15 @@ func badFields(t *testing.T, at string, schema *openapi3.Schema, good members, a
 					add("with an item twice", []any{items[0], items[0]})
 				}
 			}
-			if s.MaxItems != nil {
+			if s.MaxItems == nil {
+				t.Errorf("%s has no maxItems", pointer)
+			} else {
 				add("with too many items", make([]int, *s.MaxItems+1))
 			}
 		case s.Type.Is("object"):
+			if values := s.AdditionalProperties.Schema; values != nil && s.MaxProps == nil {
+				t.Errorf("%s has no maxProperties", pointer)
+			}
 			inner, ok := good[name].(map[string]any)
 			if !ok {
 				continue
@@ -178,6 +201,30 @@ func padded(text []byte, size int) []byte {
 	return append(bytes.Clone(text), bytes.Repeat([]byte(" "), size-len(text))...)
 }
 
+// otherBodies are wrong for an operation that takes a file or a form.
+func otherBodies(t *testing.T, op *harness.Operation) []badBody {
+	t.Helper()
+	refused := []int{400, 415, 422}
+	limit := op.BodyLimit(t)
+	list := []badBody{
+		{name: "empty", raw: []byte{}, status: refused},
+		{name: "no media type", raw: []byte("x"), media: "none", status: notTaken},
+		{name: "XML", raw: []byte("<a/>"), media: "application/xml", status: notTaken},
+		{name: "gzip", raw: []byte("x"), coding: "gzip", status: notTaken},
+		{name: "too large", raw: bytes.Repeat([]byte(" "), limit+1), status: tooLarge},
+		{name: "too large, chunked", raw: bytes.Repeat([]byte(" "), limit+1), chunked: true, status: tooLarge},
+	}
+	for media := range op.RequestBody.Value.Content {
+		for name, raw := range map[string]string{"nonsense": "\x00\xff nonsense", "an object": "{}", "a part without end": "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n%PDF-1.7"} {
+			list = append(list, badBody{name: name + " as " + media, raw: []byte(raw), media: media, status: refused})
+			if media == "multipart/form-data" {
+				list = append(list, badBody{name: name + " as a form with a boundary", raw: []byte(raw), media: media + "; boundary=x", status: refused})
+			}
+		}
+	}
+	return list
+}
+
 // TestBadBodies sends bodies that are wrong in every way to every operation that
 // takes one, as someone who may call it.
 func TestBadBodies(t *testing.T) {
@@ -189,57 +236,98 @@ func TestBadBodies(t *testing.T) {
 		t.Run(op.ID, func(t *testing.T) {
 			t.Parallel()
 			who := newSender(t, op)
-			bodies := badBodies(t, op)
-			for _, b := range bodies {
+			bodies := otherBodies
+			if op.JSON() && op.Example(t) != nil {
+				bodies = badBodies
+			}
+			list := bodies(t, op)
+			for _, b := range list {
 				who.send(t, b)
 			}
-			t.Logf("%d bodies", len(bodies))
+			t.Logf("%d bodies", len(list))
 		})
 	}
 }
 
-// sender calls one operation as someone who may. Auth lets a signed-in user call
-// operations of the class "login" 30 times a minute, so for these it is another
-// user now and then.
+// sender calls one operation as someone who may.
 type sender struct {
-	op   *harness.Operation
-	path map[string]string
-	who  *harness.Client
-	left int
+	op    *harness.Operation
+	path  map[string]string
+	query url.Values
 }
 
 func newSender(t *testing.T, op *harness.Operation) *sender {
 	t.Helper()
-	s := &sender{op: op, path: map[string]string{}}
+	s := &sender{op: op, path: map[string]string{}, query: url.Values{}}
 	for _, p := range op.Parameters {
-		if p.Value.In == openapi3.ParameterInPath {
-			s.path[p.Value.Name] = uuid.NewString()
-			if enum := flat(p.Value.Schema.Value).Enum; len(enum) > 0 {
-				s.path[p.Value.Name] = enum[0].(string)
-			}
+		switch {
+		case p.Value.In == openapi3.ParameterInPath:
+			s.path[p.Value.Name] = valueOf(p.Value)
+		case p.Value.In == openapi3.ParameterInQuery && p.Value.Required:
+			s.query.Set(p.Value.Name, valueOf(p.Value))
 		}
 	}
 	return s
 }
 
+// valueOf is a value that the contract takes for a parameter, of nothing that is there.
+func valueOf(p *openapi3.Parameter) string {
+	s := flat(p.Schema.Value)
+	switch {
+	case p.Example != nil:
+		return fmt.Sprint(p.Example)
+	case s.Example != nil:
+		return fmt.Sprint(s.Example)
+	case len(s.Enum) > 0:
+		return s.Enum[0].(string)
+	case s.Format == "uuid":
+		return uuid.NewString()
+	}
+	return "en"
+}
+
+// pool lends out users: a service lets one call it 300 times a minute, and auth's
+// operations of the class "login" 30 times.
+var pool struct {
+	sync.Mutex
+	users map[string][]func() *harness.User // by role
+	calls map[string]int                    // by role, service and class
+}
+
+func pooled(t *testing.T, op *harness.Operation) *harness.Client {
+	t.Helper()
+	most := 250
+	if op.RateClass == "login" {
+		most = 28
+	}
+	pool.Lock()
+	if pool.users == nil {
+		pool.users, pool.calls = map[string][]func() *harness.User{}, map[string]int{}
+	}
+	kind := op.Role + " " + op.Service + " " + op.RateClass
+	i := pool.calls[kind] / most
+	pool.calls[kind]++
+	if i == len(pool.users[op.Role]) {
+		pool.users[op.Role] = append(pool.users[op.Role], sync.OnceValue(func() *harness.User { return newUserOf(t, op.Role) }))
+	}
+	user := pool.users[op.Role][i]
+	pool.Unlock()
+	if u := user(); u != nil {
+		return u.Client
+	}
+	t.Fatal("the test that made this user failed")
+	return nil
+}
+
 func (s *sender) client(t *testing.T) *harness.Client {
 	t.Helper()
-	if s.left--; s.left > 0 {
-		return s.who
-	}
-	s.left = 250
 	switch {
 	case s.op.Internal:
-		s.who = harness.NewClient(t).As(harness.Credential{ServiceKey: harness.ServiceKey(t, s.op.Services[0])}).Direct()
+		return harness.NewClient(t).As(harness.Credential{ServiceKey: harness.ServiceKey(t, s.op.Services[0])}).Direct()
 	case s.op.Public():
-		s.who = harness.NewClient(t)
-	default:
-		if s.op.RateClass == "login" {
-			s.left = 28
-		}
-		s.who = newUserOf(t, s.op.Role).Client
+		return harness.NewClient(t)
 	}
-	return s.who
+	return pooled(t, s.op)
 }
 
 func (s *sender) send(t *testing.T, b badBody) {
@@ -253,7 +341,7 @@ func (s *sender) send(t *testing.T, b badBody) {
 	if media == "none" {
 		media = ""
 	}
-	req := c.Request(t, harness.Call{Op: s.op.ID, Path: s.path, Body: payload, Type: media})
+	req := c.Request(t, harness.Call{Op: s.op.ID, Path: s.path, Query: s.query, Body: payload, Type: media})
 	if b.media == "none" {
 		req.Header.Del("Content-Type")
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -52,6 +53,9 @@ func TestHostileText(t *testing.T) {
 					if call.Path == nil {
 						call.Path = s.path
 					}
+					query := maps.Clone(s.query)
+					maps.Copy(query, call.Query)
+					call.Query = query
 					c := s.client(t)
 					req := c.Request(t, call)
 					a, err := c.Send(req)
@@ -71,8 +75,8 @@ func TestHostileText(t *testing.T) {
 					}
 				}
 				for _, text := range hostile {
-					if _, schema := op.Body(); schema != nil {
-						good := op.Example(t)
+					if good := exampleOf(t, op); good != nil {
+						_, schema := op.Body()
 						textFields(schema, good, func(m members) any { return m }, func(put func(string) any) { ask(harness.Call{Body: put(text)}) })
 					}
 					for _, p := range op.Parameters {
@@ -80,7 +84,7 @@ func TestHostileText(t *testing.T) {
 						case openapi3.ParameterInQuery:
 							ask(harness.Call{Query: url.Values{p.Value.Name: {text}}})
 						case openapi3.ParameterInPath:
-							ask(harness.Call{Path: with2(s.path, p.Value.Name, text), Body: exampleOf(t, op)})
+							ask(harness.Call{Path: with2(s.path, p.Value.Name, text), Body: bodyOf(t, op)})
 						case openapi3.ParameterInHeader, openapi3.ParameterInCookie:
 							if strings.ContainsAny(text, "\r\n\x1b") { // cannot be sent; see TestHostileHeaders
 								continue
@@ -89,7 +93,7 @@ func TestHostileText(t *testing.T) {
 							if p.Value.In == openapi3.ParameterInCookie {
 								name, value = "Cookie", p.Value.Name+"="+text
 							}
-							ask(harness.Call{Header: http.Header{name: {value}}, Body: exampleOf(t, op)})
+							ask(harness.Call{Header: http.Header{name: {value}}, Body: bodyOf(t, op)})
 						}
 					}
 				}
@@ -104,12 +108,25 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-func exampleOf(t *testing.T, op *harness.Operation) any {
+// exampleOf is the contract's example of a body that is an object, else nil.
+func exampleOf(t *testing.T, op *harness.Operation) members {
 	t.Helper()
 	if op.RequestBody == nil {
 		return nil
 	}
 	return op.Example(t)
+}
+
+// bodyOf is a body that the operation takes or refuses for what it says alone.
+func bodyOf(t *testing.T, op *harness.Operation) any {
+	t.Helper()
+	if good := exampleOf(t, op); good != nil {
+		return good
+	}
+	if op.RequestBody == nil {
+		return nil
+	}
+	return []byte("[]")
 }
 
 func with2(m map[string]string, name, value string) map[string]string {

@@ -87,7 +87,7 @@ var codeChallenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 // fixtures has every operation of every contract; each service has its own in
 // matrix_<service>_test.go, these are auth's.
 var fixtures = merge(authFixtures, notificationFixtures, userFixtures, resumeFixtures, jobFixtures,
-	analyticsFixtures, orchestratorFixtures, aiFixtures)
+	analyticsFixtures, orchestratorFixtures, aiFixtures, autoApplyFixtures)
 
 func merge(services ...map[string]fixture) map[string]fixture {
 	all := map[string]fixture{}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,22 @@ func (o *Operation) Body() (mediaType string, schema *openapi3.Schema) {
 func (o *Operation) JSON() bool {
 	media, _ := o.Body()
 	return strings.HasSuffix(media, "json")
+}
+
+// BodyLimit is the size in bytes that a body may have.
+func (o *Operation) BodyLimit(t testing.TB) int {
+	t.Helper()
+	text, ok := o.Extensions["x-body-limit"].(string)
+	if !ok {
+		return 64 << 10
+	}
+	number, unit := strings.TrimRight(text, "KMiB"), strings.TrimLeft(text, "0123456789")
+	n, err := strconv.Atoi(number)
+	shift := map[string]int{"KiB": 10, "MiB": 20}[unit]
+	if err != nil || shift == 0 {
+		t.Fatalf("%s: x-body-limit %q", o.ID, text)
+	}
+	return n << shift
 }
 
 // Example is a copy of the contract's example of the body; nil where that is no object.
@@ -131,6 +148,7 @@ func readContract(t testing.TB, file, service string) []*Operation {
 	var list []*Operation
 	for path, item := range spec.Paths.Map() {
 		for method, o := range item.Operations() {
+			o.Parameters = append(slices.Clone(item.Parameters), o.Parameters...)
 			op := &Operation{Operation: o, ID: o.OperationID, Method: method, Path: path, Service: service,
 				Internal: strings.HasPrefix(path, "/internal/"), spec: spec}
 			if o.Security == nil {
