@@ -25,7 +25,6 @@ const (
 	TypeResumeDocumentUploaded        = "resume.document.uploaded"
 	TypeResumeDocumentParsed          = "resume.document.parsed"
 	TypeResumeDocumentFailed          = "resume.document.failed"
-	TypeNotificationMessageDelivered  = "notification.message.delivered"
 	TypeUserProfileCreated            = "user.profile.created"
 	TypeUserDeletionRequested         = "user.deletion.requested"
 )
@@ -219,24 +218,6 @@ type ResumeDocumentFailed struct {
 	Message    string    `json:"message"` // What to do next.
 	FailedAt   time.Time `json:"failedAt"`
 }
-
-// NotificationMessageDelivered is the payload of a message: A message reached a mail server or a push service.
-type NotificationMessageDelivered struct {
-	MessageID   uuid.UUID                           `json:"messageId"`
-	UserID      uuid.UUID                           `json:"userId,omitzero"` // Absent for an address without an account.
-	Channel     NotificationMessageDeliveredChannel `json:"channel"`
-	Kind        string                              `json:"kind"`
-	DeliveredAt time.Time                           `json:"deliveredAt"`
-}
-
-// NotificationMessageDeliveredChannel is one of the values below.
-type NotificationMessageDeliveredChannel string
-
-// Values of NotificationMessageDeliveredChannel.
-const (
-	NotificationMessageDeliveredChannelEmail NotificationMessageDeliveredChannel = "email"
-	NotificationMessageDeliveredChannelPush  NotificationMessageDeliveredChannel = "push"
-)
 
 // UserProfileCreated is the payload of a message: A user has a profile, with default settings and the free plan.
 type UserProfileCreated struct {

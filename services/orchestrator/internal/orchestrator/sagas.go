@@ -230,8 +230,8 @@ func autoApplyRun(p *Peers) Definition {
 }
 
 // deletion is what each service forgets of a user: where, in the order of the
-// saga. auto-apply is first, so that nothing is sent any more; the account is
-// deleted before the messages, since its owner is told; what counts events is last.
+// saga. auto-apply is first, so that nothing is sent any more; what counts events is
+// last. The farewell is addressed to nobody's account, so no deletion holds it up.
 var deletion = []struct{ step, service, path, footprint string }{
 	{"applications", "auto-apply", "", "/footprint"},
 	{"jobs", "job", "", "/footprint"},
@@ -252,25 +252,6 @@ func accountDeletion(p *Peers) Definition {
 		d.Steps = append(d.Steps, Step{Name: s.step, Tries: 20, Do: func(ctx context.Context, r *Run) (Outcome, error) {
 			return Done(nil), p.Call(ctx, s.service, "DELETE", "/internal/v1/users/"+r.UserID.String()+s.path, "", nil, nil)
 		}})
-		if s.step == "account" {
-			d.Steps = append(d.Steps, Step{Name: "told",
-				Do: func(_ context.Context, r *Run) (Outcome, error) {
-					return Await(time.Minute, Wait{"notification.message.delivered", r.UserID.String()}), nil
-				},
-				Resume: func(_ context.Context, r *Run, s *Signal) (Outcome, error) {
-					if s == nil { // nobody can be told, or it takes long: the deletion does not wait
-						return Done(nil), nil
-					}
-					var message struct{ Kind string }
-					if err := json.Unmarshal(s.Data, &message); err != nil {
-						return Outcome{}, Fatal(err)
-					}
-					if message.Kind == "auth.account_deleted" {
-						return Done(nil), nil
-					}
-					return Await(time.Minute, Wait{"notification.message.delivered", r.UserID.String()}), nil
-				}})
-		}
 	}
 	d.Steps = append(d.Steps, Step{Name: "proof", Tries: 20, Do: func(ctx context.Context, r *Run) (Outcome, error) {
 		proof := map[string]int64{}

@@ -109,7 +109,7 @@ func stories() []story {
 			map[string]string{"/check": "compensated", "/dispatch": "compensated"}},
 		{KindAutoApplyRun, "auto-apply.run.started", []string{"auto-apply.run.finished"}, map[string]any{"runId": id(), "userId": id()},
 			map[string]string{"/matches": "compensated", "/plan": "compensated"}},
-		{KindAccountDeletion, "user.deletion.requested", []string{"notification.message.delivered"}, map[string]any{"userId": id(), "kind": "auth.account_deleted"},
+		{KindAccountDeletion, "user.deletion.requested", nil, map[string]any{"userId": id()},
 			map[string]string{
 				"auto-apply DELETE": "failed", "job DELETE": "failed", "resume DELETE": "failed", "ai DELETE": "failed", "user DELETE": "failed", "auth DELETE": "failed",
 				"notification DELETE": "failed", "analytics DELETE": "failed", "orchestrator DELETE": "failed", "analytics GET": "failed",

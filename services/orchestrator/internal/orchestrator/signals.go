@@ -32,7 +32,6 @@ var subjects = map[string]string{
 	"resume.document.failed":         "documentId",
 	"auto-apply.application.changed": "applicationId",
 	"auto-apply.run.finished":        "runId",
-	"notification.message.delivered": "userId",
 }
 
 // Apply takes in an event: it may begin a workflow, and wake those that wait for
