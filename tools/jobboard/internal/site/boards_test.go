@@ -561,5 +561,7 @@ func TestEveryCompanyPublishesAnother(t *testing.T) {
 		if listing := b.get(strings.TrimPrefix(j.ListingURL, b.url)); !strings.Contains(listing, j.ID) {
 			t.Errorf("%s is not in its listing", j.Key)
 		}
+		b.get(strings.TrimPrefix(j.PageURL, b.url))
+		b.get(strings.TrimPrefix(j.ApplyURL, b.url))
 	}
 }

@@ -82,18 +82,8 @@ func (s *Site) routesPages() {
 	})
 	s.mux.Handle("GET /_static/", http.StripPrefix("/_", http.FileServerFS(files)))
 	s.mux.HandleFunc("GET /_places", s.places)
-	boards := map[string]*posting.Company{}
-	for _, c := range s.board().Companies {
-		boards[strings.TrimSuffix(boardPath(c), "/")] = c
-	}
-	forms := map[string]*posting.Job{}
-	for _, j := range s.board().Jobs {
-		if j.OriginalURL == "" {
-			forms[strings.TrimSuffix(j.ApplyPath(), "/")] = j
-		}
-	}
 	s.mux.HandleFunc("POST /{path...}", func(w http.ResponseWriter, r *http.Request) {
-		j := forms[strings.TrimSuffix(r.URL.Path, "/")]
+		j := s.board().forms[strings.TrimSuffix(r.URL.Path, "/")]
 		if j == nil {
 			s.missing(w, r)
 			return
@@ -103,12 +93,12 @@ func (s *Site) routesPages() {
 	})
 	s.mux.HandleFunc("GET /{path...}", func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimSuffix(r.URL.Path, "/")
-		if c := boards[path]; c != nil {
+		if c := s.board().boards[path]; c != nil {
 			s.count(c.Platform+"/"+c.Token, "board page")
 			s.document(w, r, "board.html", obj{"Company": c, "Jobs": s.listed(c.Jobs), "Closed": r.URL.Query().Has("error") || r.URL.Query().Has("not_found")}, c.Jobs...)
 			return
 		}
-		if j := forms[path]; j != nil {
+		if j := s.board().forms[path]; j != nil {
 			s.count(j.Platform+"/"+j.Board, "form page")
 			s.showForm(w, r, j)
 			return

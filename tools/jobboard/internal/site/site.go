@@ -49,17 +49,23 @@ type Site struct {
 // offer is everything that is on offer at a time. It is not changed, only replaced.
 type offer struct {
 	*posting.Board
-	byPath    map[string]*posting.Job // of pages, without a slash at the end
-	companies map[string]*posting.Company
+	companies map[string]*posting.Company // by platform and token
+	// by path, without a slash at the end: pages of boards, of postings and of forms
+	boards        map[string]*posting.Company
+	byPath, forms map[string]*posting.Job
 }
 
 func newOffer(b *posting.Board) *offer {
-	o := &offer{Board: b, byPath: map[string]*posting.Job{}, companies: map[string]*posting.Company{}}
+	o := &offer{b, map[string]*posting.Company{}, map[string]*posting.Company{}, map[string]*posting.Job{}, map[string]*posting.Job{}}
 	for _, j := range b.Jobs {
 		o.byPath[strings.TrimSuffix(j.PagePath(), "/")] = j
+		if j.OriginalURL == "" {
+			o.forms[strings.TrimSuffix(j.ApplyPath(), "/")] = j
+		}
 	}
 	for _, c := range b.Companies {
 		o.companies[c.Platform+"/"+strings.ToLower(c.Token)] = c
+		o.boards[strings.TrimSuffix(boardPath(c), "/")] = c
 	}
 	return o
 }
