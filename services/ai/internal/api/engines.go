@@ -36,6 +36,9 @@ func (s *Server) parseResume(ctx context.Context, body io.Reader, form *multipar
 		return out, errNoFile
 	}
 	parsed, err := s.Documents.ParseResume(ctx, body)
+	if form != nil && errors.Is(err, io.ErrUnexpectedEOF) { // the part has no end
+		return out, errNoFile.With(err)
+	}
 	if err != nil {
 		return out, err
 	}

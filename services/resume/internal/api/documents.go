@@ -23,6 +23,9 @@ func (s *Server) UploadResume(ctx context.Context, r UploadResumeRequestObject) 
 		body, name = part, part.FileName()
 	}
 	up, err := s.Resumes.Upload(ctx, caller(ctx), name, value(r.Params.Title), body)
+	if r.MultipartBody != nil && errors.Is(err, io.ErrUnexpectedEOF) { // the part has no end
+		return nil, errMultipart.With(err)
+	}
 	if err != nil {
 		return nil, err
 	}
