@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -42,10 +43,11 @@ func badBodies(t *testing.T, op *harness.Operation) []badBody {
 	_, schema := op.Body()
 	good, limit := op.Example(t), op.BodyLimit(t)
 	text := mustJSON(t, good)
-	field := slices.Min(slices.Collect(maps.Keys(schema.Properties)))
-	if len(good) > 0 {
-		field = slices.Min(slices.Collect(maps.Keys(good)))
+	fields := slices.Collect(maps.Keys(good))
+	if len(good) == 0 {
+		fields = slices.Collect(maps.Keys(schema.Properties))
 	}
+	field := slices.Min(fields)
 	list := []badBody{
 		{name: "spaces", raw: []byte(" \n\t "), status: malformed, pointer: "#"},
 		{name: "no media type", raw: text, media: "none", status: notTaken},
@@ -138,8 +140,11 @@ func badFields(t *testing.T, at string, schema *openapi3.Schema, good members, a
 			if s.MinLength > 0 {
 				add("empty", "")
 			}
-			if len(s.Enum) > 0 || s.Pattern != "" || s.Format != "" {
-				add("of another form", "'; no such value")
+			for _, odd := range []string{"'; no such value", " "} { // a pattern may be about blanks alone
+				if len(s.Enum) > 0 || s.Format != "" || s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(odd) {
+					add("of another form", odd)
+					break
+				}
 			}
 		case s.Type.Is("array"):
 			if s.MinItems > 0 {
