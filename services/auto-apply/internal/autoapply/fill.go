@@ -407,7 +407,9 @@ func (x *attempt) correct(ctx context.Context, out site.Outcome, try int) (again
 	}
 	var questions []Question
 	for _, f := range p.Fields {
-		if f.Error == "" {
+		// A page that was loaded again has lost its files.
+		lost := f.Kind == form.File && len(f.Value) == 0 && slices.ContainsFunc(x.form.Files, func(o SentFile) bool { return o.Field == f.Name })
+		if f.Error == "" && !lost {
 			continue
 		}
 		f.Required = true
@@ -416,7 +418,7 @@ func (x *attempt) correct(ctx context.Context, out site.Outcome, try int) (again
 			questions = append(questions, *x.question(f, m, form.Refused, f.Error))
 			continue
 		}
-		if try > 1 {
+		if try > 1 && !lost {
 			questions = append(questions, *x.question(f, m, form.Refused, f.Error))
 			continue
 		}

@@ -160,3 +160,8 @@ func (f *fixture) received(j boardtest.Job, outcome string) []boardtest.Submissi
 	}
 	return mine
 }
+
+type (
+	boardJob   = boardtest.Job
+	boardField = boardtest.Field
+)

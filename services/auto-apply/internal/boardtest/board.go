@@ -76,7 +76,7 @@ func Start() (*Board, error) {
 	}
 	address := l.Addr().String()
 	_ = l.Close()
-	run := exec.Command(program, "-addr", address) //nolint:gosec // our own
+	run := exec.Command(program, "-addr", address, "-jobs", "120") //nolint:gosec // our own
 	if err := run.Start(); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type Peers struct {
 	jobs    map[uuid.UUID]Job
 	person  func(userID uuid.UUID) map[string]any
 	closed  map[uuid.UUID]bool
+	owners  map[string]string                           // of resumes
 	Saved   []string                                    // keys that were kept in the answer bank
 	Answer  func(question string, options []string) any // of ai; nil: it knows nothing
 	NoProof bool                                        // ai gives no source
@@ -26,7 +27,7 @@ type Peers struct {
 
 // NewPeers serves for a board. Everybody is Ada until Person says otherwise.
 func NewPeers(b *Board) *Peers {
-	p := &Peers{Board: b, jobs: map[uuid.UUID]Job{}, closed: map[uuid.UUID]bool{}, person: Ada}
+	p := &Peers{Board: b, jobs: map[uuid.UUID]Job{}, closed: map[uuid.UUID]bool{}, owners: map[string]string{}, person: Ada}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
 	return p
 }
@@ -61,9 +62,6 @@ const now = "2026-01-02T03:04:05Z"
 // PDF is the resume that is sent.
 var PDF = []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n")
 
-// ResumeID is the one resume that everybody has.
-var ResumeID = uuid.MustParse("0198c0de-7a11-7cc3-98c4-dc0c0c07398f")
-
 func (p *Peers) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +72,9 @@ func (p *Peers) serve(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(v)
 	}
 	content := func(user string) object {
-		return object{"resumeId": ResumeID, "userId": user, "version": 3, "title": "Resume", "language": "en", "text": "Ada", "resume": object{"basics": object{"name": "Ada Byron"}}}
+		id := uuid.NewSHA1(uuid.NameSpaceOID, []byte(user))
+		p.owners[id.String()] = user
+		return object{"resumeId": id, "userId": user, "version": 3, "title": "Resume", "language": "en", "text": "Ada", "resume": object{"basics": object{"name": "Ada Byron"}}}
 	}
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/internal/v1/jobs/"):
@@ -105,6 +105,12 @@ func (p *Peers) serve(w http.ResponseWriter, r *http.Request) {
 		reply(http.StatusOK, object{"key": parts[5], "type": "text", "sensitive": false, "value": "x", "source": "user", "updatedAt": now})
 	case strings.HasSuffix(path, "/resumes/default"):
 		reply(http.StatusOK, content(parts[3]))
+	case strings.HasPrefix(path, "/internal/v1/resumes/") && len(parts) == 4:
+		if p.owners[parts[3]] == "" {
+			reply(http.StatusNotFound, object{})
+			return
+		}
+		reply(http.StatusOK, content(p.owners[parts[3]]))
 	case strings.HasSuffix(path, "/documents"):
 		w.Header().Set("Content-Type", "application/pdf")
 		_, _ = w.Write(PDF)

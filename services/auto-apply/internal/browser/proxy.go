@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -74,10 +75,12 @@ func newProxy(allow []string) (*proxy, error) {
 				w.WriteHeader(http.StatusForbidden)
 				return
 			}
-			// A broken connection stays one for the browser.
-			panic(http.ErrAbortHandler)
+			// Never a cut connection: browsers send a request again by themselves when a
+			// kept connection breaks before an answer (an application would be sent twice).
+			w.WriteHeader(http.StatusBadGateway)
 		},
 		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0), // strangers' broken answers are the page's business
 	}
 	p := &proxy{address: listener.Addr().String()}
 	p.Server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -89,11 +92,22 @@ func newProxy(allow []string) (*proxy, error) {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		plain.ServeHTTP(w, r)
+		plain.ServeHTTP(&prompt{w}, r)
 	})}
 	go func() { _ = p.Serve(listener) }()
 	return p, nil
 }
+
+// prompt sends the head of an answer at once, so that a body that breaks off later
+// is not taken for a connection without an answer.
+type prompt struct{ http.ResponseWriter }
+
+func (p *prompt) WriteHeader(status int) {
+	p.ResponseWriter.WriteHeader(status)
+	p.Flush()
+}
+
+func (p *prompt) Flush() { _ = http.NewResponseController(p.ResponseWriter).Flush() }
 
 // tunnel carries a TLS connection (RFC 9110 §9.3.6).
 func tunnel(w http.ResponseWriter, r *http.Request, dial func(context.Context, string, string) (net.Conn, error)) {

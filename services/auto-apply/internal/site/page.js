@@ -90,7 +90,7 @@
     const forms = [...document.querySelectorAll('form')].filter((f) => seen(f) && f.getAttribute('role') !== 'search');
     const size = (f) => f.querySelectorAll('input:not([type=hidden]), select, textarea').length + (f.querySelector('input[type=file]') ? 100 : 0);
     forms.sort((a, b) => size(b) - size(a));
-    return forms[0] && size(forms[0]) > 1 ? forms[0] : null;
+    return forms[0] && size(forms[0]) > (forms[0].method === 'post' ? 0 : 1) ? forms[0] : null;
   };
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   const press = (el) => {
@@ -264,7 +264,7 @@
     if (!el) return '';
     const fold = (s) => s.normalize('NFD').replace(/[\u0300-\u036f]/g, '').toLowerCase();
     el.focus();
-    set(el, city);
+    set(el, city.split(',')[0]);
     fire(el, 'input');
     for (let t = 0; t < 3000; t += 30) {
       await wait(30);
@@ -272,7 +272,8 @@
       const list = box && listOf(box);
       const all = list ? [...list.querySelectorAll('[role=option]')] : [];
       if (!all.length) continue;
-      const fits = all.filter((o) => {
+      const same = all.filter((o) => fold(clean(o.textContent)) === fold(city));
+      const fits = same.length ? same : all.filter((o) => {
         const parts = fold(clean(o.textContent)).split(/\s*,\s*/);
         return parts[0] === fold(city) && (!country.length || country.some((c) => parts.slice(1).includes(fold(c))));
       });

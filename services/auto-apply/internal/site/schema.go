@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/jobpilot/jobpilot/services/auto-apply/internal/form"
 )
 
 const schemaLimit = 2 << 20 // bytes
@@ -55,7 +57,8 @@ func base(t Target, public, local string) string {
 // greenhouse: developers.greenhouse.io/job-board.html, "Retrieve a job".
 func greenhouse(ctx context.Context, s *Sites, t Target) (schema, error) {
 	var job struct {
-		Questions, LocationQuestions []struct {
+		Questions []struct {
+			Label    string
 			Required *bool
 			Fields   []struct {
 				Name, Type string
@@ -68,13 +71,13 @@ func greenhouse(ctx context.Context, s *Sites, t Target) (schema, error) {
 		return nil, err
 	}
 	out := schema{}
-	for _, q := range append(job.Questions, job.LocationQuestions...) {
+	for _, q := range job.Questions {
 		for _, f := range q.Fields {
 			if f.Type == "input_hidden" {
 				continue
 			}
 			// A file may also be given as text: only one of the two is required.
-			w := wanted{required: q.Required != nil && *q.Required && len(q.Fields) == 1, multi: f.Type == "multi_value_multi_select"}
+			w := wanted{label: form.Fold(q.Label), required: q.Required != nil && *q.Required && len(q.Fields) == 1, multi: f.Type == "multi_value_multi_select"}
 			for _, v := range f.Values {
 				w.options = append(w.options, strings.Join(strings.Fields(v.Label), " "))
 			}
@@ -94,8 +97,8 @@ func ashby(ctx context.Context, s *Sites, t Target) (schema, error) {
 						FieldEntries []struct {
 							IsRequired, IsHidden bool
 							Field                struct {
-								Path, Type       string
-								SelectableValues []struct{ Label string }
+								Path, Type, Title string
+								SelectableValues  []struct{ Label string }
 							}
 						}
 					}
@@ -124,7 +127,7 @@ func ashby(ctx context.Context, s *Sites, t Target) (schema, error) {
 			if e.IsHidden {
 				continue
 			}
-			w := wanted{required: e.IsRequired, multi: e.Field.Type == "MultiValueSelect"}
+			w := wanted{label: form.Fold(e.Field.Title), required: e.IsRequired, multi: e.Field.Type == "MultiValueSelect"}
 			for _, v := range e.Field.SelectableValues {
 				w.options = append(w.options, v.Label)
 			}
@@ -138,9 +141,9 @@ func ashby(ctx context.Context, s *Sites, t Target) (schema, error) {
 func workable(ctx context.Context, s *Sites, t Target) (schema, error) {
 	var sections []struct {
 		Fields []struct {
-			ID, Name, Type string
-			Required       bool
-			Options        []struct{ Value string }
+			ID, Name, Type, Label string
+			Required              bool
+			Options               []struct{ Value string }
 		}
 	}
 	address := base(t, "https://apply.workable.com", "/workable") + "/api/v1/jobs/" + url.PathEscape(t.ExternalID) + "/form"
@@ -150,7 +153,7 @@ func workable(ctx context.Context, s *Sites, t Target) (schema, error) {
 	out := schema{}
 	for _, section := range sections {
 		for _, f := range section.Fields {
-			w := wanted{required: f.Required, multi: f.Type == "multiple"}
+			w := wanted{label: form.Fold(f.Label), required: f.Required, multi: f.Type == "multiple"}
 			for _, o := range f.Options {
 				w.options = append(w.options, o.Value)
 			}

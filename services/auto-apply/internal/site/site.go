@@ -113,6 +113,7 @@ type Session struct {
 type schema map[string]wanted
 
 type wanted struct {
+	label           string // folded
 	required, multi bool
 	options         []string
 }
@@ -270,7 +271,8 @@ func (x *Session) Read(ctx context.Context) (Page, error) {
 		}
 		for i := range r.Fields {
 			f := &r.Fields[i]
-			if w, ok := x.schema[strings.TrimSuffix(f.Name, "[]")]; ok {
+			if name, w, ok := x.schema.of(f.Field); ok {
+				f.Name = name
 				f.Required = f.Required || w.required
 				if w.multi {
 					f.Kind = form.Multi
@@ -296,10 +298,31 @@ func yesNo(options []string) bool {
 	return form.Match(options, "", "true") != "" && form.Match(options, "", "false") != ""
 }
 
+// of finds a field of the page: by name, or by its label where the page does not
+// tell the name.
+func (s schema) of(f form.Field) (string, wanted, bool) {
+	if w, ok := s[strings.TrimSuffix(f.Name, "[]")]; ok {
+		return f.Name, w, true
+	}
+	label, found := form.Fold(f.Label), ""
+	for name, w := range s {
+		if w.label == label && label != "" {
+			if found != "" {
+				return "", wanted{}, false
+			}
+			found = name
+		}
+	}
+	return found, s[found], found != ""
+}
+
 // missing reports whether the interface names a field that is not there yet.
 func (x *Session) missing(fields []Field) bool {
 	for name, w := range x.schema {
-		if w.required && !slices.ContainsFunc(fields, func(f Field) bool { return strings.TrimSuffix(f.Name, "[]") == name }) {
+		if w.required && !slices.ContainsFunc(fields, func(f Field) bool {
+			known, _, ok := x.schema.of(f.Field)
+			return ok && strings.TrimSuffix(known, "[]") == name
+		}) {
 			return true
 		}
 	}
