@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -85,6 +86,49 @@ func TestSchemasAreApart(t *testing.T) {
 	open, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(open) > 0 {
 		t.Errorf("%s may use the schemas %v (%v)", role, open, err)
+	}
+}
+
+// TestServicesKeepToTheirSchema asks of every service's role what it may do: use
+// no schema but its own and the shared reference data, and make nothing in either.
+func TestServicesKeepToTheirSchema(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, op := range harness.Operations(t) {
+		if seen[op.Service] {
+			continue
+		}
+		seen[op.Service] = true
+		t.Run(op.Service, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := pgx.ParseConfig(harness.ServiceEnv(t, op.Service)["DATABASE_URL"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			own := strings.ReplaceAll(op.Service, "-", "_")
+			rows, err := harness.Database(t).Query(t.Context(), `
+				SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\_%' AND (has_schema_privilege($1, oid, 'CREATE')
+				   OR has_schema_privilege($1, oid, 'USAGE') AND nspname NOT IN ($2, 'common', 'public', 'information_schema'))`, cfg.User, own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if open, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || len(open) > 0 {
+				t.Errorf("%s may use, or make things in, the schemas %v (%v)", cfg.User, open, err)
+			}
+			rows, err = harness.Database(t).Query(t.Context(), `
+				SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+				WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ($2, 'information_schema')
+				  AND has_schema_privilege($1, n.oid, 'USAGE') AND has_table_privilege($1, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')`, cfg.User, own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if open, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || len(open) > 0 {
+				t.Errorf("%s may write to %v (%v)", cfg.User, open, err)
+			}
+		})
+	}
+	if len(seen) < 2 {
+		t.Errorf("there are no other services than %v", seen)
 	}
 }
 

@@ -23,8 +23,12 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// budget of one kind of caller. On two cores two kinds run beside each other.
-const budget = 45 * time.Second
+// Budgets of one kind of caller with one service. On two cores two run beside
+// each other.
+const (
+	budget       = 20 * time.Second
+	budgetNobody = 8 * time.Second // who is refused nearly everything
+)
 
 // placeholder stands for the session of whoever calls. It has the form of a token.
 const placeholder = "placeholder-of-the-session.placeholder.placeholder"
@@ -38,12 +42,11 @@ func TestContracts(t *testing.T) {
 	}
 	// One caller has the traffic of many: without the limits of a single one,
 	// which e2e tests.
-	auth := harness.StartService(t, "auth", "LIMIT_READ=0", "LIMIT_WRITE=0", "LIMIT_SEARCH=0", "LIMIT_LOGIN=0")
-	upstream, err := url.Parse(auth.URL)
-	if err != nil {
-		t.Fatal(err)
+	var settings []string
+	for _, service := range services(t) {
+		p := harness.StartService(t, service, "LIMIT_READ=0", "LIMIT_WRITE=0", "LIMIT_SEARCH=0", "LIMIT_LOGIN=0")
+		settings = append(settings, strings.ToUpper(strings.ReplaceAll(service, "-", "_"))+"_UPSTREAM="+strings.TrimPrefix(p.URL, "http://"))
 	}
-	settings := []string{"AUTH_UPSTREAM=" + upstream.Host}
 	for _, class := range []string{"LOGIN", "WRITE", "READ", "SEARCH", "PUBLIC"} {
 		settings = append(settings, "RATE_"+class+"=5000r/s", "BURST_"+class+"=5000")
 	}
@@ -90,10 +93,14 @@ func run(t *testing.T, program, service, gateway string, who func() *harness.Use
 	entry := httptest.NewServer(newEntry(t, c, gateway, who))
 	t.Cleanup(entry.Close)
 
-	ctx, cancel := context.WithTimeout(t.Context(), budget+30*time.Second)
+	most := budget
+	if who == nil {
+		most = budgetNobody
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), most+40*time.Second)
 	defer cancel()
 	args := []string{"--config-file", filepath.Join(testkit.Root(t), "test/schemathesis/schemathesis.toml"), "run", file, "--url", entry.URL,
-		"--checks", "all", "--seed", os.Getenv("TEST_SEED"), "--max-time", fmt.Sprint(int(budget.Seconds())), "--max-examples", "25",
+		"--checks", "all", "--seed", os.Getenv("TEST_SEED"), "--max-time", fmt.Sprint(int(most.Seconds())), "--max-examples", "25",
 		"--workers", "1", "--continue-on-failure", "--output-truncate", "false", "--output-sanitize", "false", "--warnings", "off"}
 	if who != nil {
 		args = append(args, "--header", "Authorization: Bearer "+placeholder)
