@@ -116,7 +116,7 @@ func TestMatrix(t *testing.T) {
 						who := p.as(t, op, c, spends)
 						p.call(t, op, f, who, who, door, want)
 					})
-					if op.Owner && want == allowed && !(f.admins && slices.Index(ranks, p.role(c)) >= slices.Index(ranks, "admin")) {
+					if op.Owner && want == allowed && (!f.admins || slices.Index(ranks, p.role(c)) < slices.Index(ranks, "admin")) {
 						t.Run(fmt.Sprintf("%s/%s, another's", door, c.name), func(t *testing.T) {
 							p.call(t, op, f, p.as(t, op, c, nothing), p.other, door, outcome{404, ""})
 						})
