@@ -70,3 +70,28 @@ func Wrong(f Field, given []string) string {
 	}
 	return ""
 }
+
+// Truth is what Ada would answer to a field, in the words that it offers; false
+// where there is nothing to say.
+func Truth(f Field) (string, bool) {
+	if f.Meaning == "skills" {
+		for _, o := range f.Options {
+			if _, ok := Skills[o.Label]; ok {
+				return o.Label, true
+			}
+		}
+		return "", false
+	}
+	if len(f.Options) > 0 && f.Type != "checkbox" {
+		for _, o := range f.Options {
+			if _, known := truth[f.Meaning]; (known || f.Meaning == "work_authorization" || f.Meaning == "sponsorship" || f.Meaning == "language.level") && Wrong(f, []string{o.Label}) == "" {
+				return o.Label, true
+			}
+		}
+		return "", false
+	}
+	if want := truth[f.Meaning]; len(want) > 0 && Wrong(f, want[:1]) == "" {
+		return want[0], true
+	}
+	return "", false
+}
