@@ -2,15 +2,43 @@ package walk
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
 func (w *Walk) outcomeSteps() []Step {
-	return []Step{
-		{"look at the dashboard", w.dashboard},
-		{"look at the job market", w.market},
+	steps := []Step{{"look at the dashboard", w.dashboard}, {"look at the job market", w.market}}
+	if w.applies() {
+		steps = append([]Step{{"get an answer by mail", w.employerAnswers}, {"note it, and see the status change", w.noteAnswer}}, steps...)
 	}
+	return steps
+}
+
+func (w *Walk) employerAnswers(ctx context.Context) (string, error) {
+	var m struct{ From, Subject string }
+	err := (&client{http: w.http, base: w.Board}).call(ctx, http.MethodPost, "/_board/answers", 200,
+		map[string]any{"job": w.reviewed.posting.Key, "email": w.email, "kind": "interview"}, &m)
+	if err != nil {
+		return "", err
+	}
+	_, err = w.awaitMail(ctx, w.email, func(x mail) bool { return x.Subject == m.Subject })
+	return fmt.Sprintf("%q from %s", m.Subject, m.From), err
+}
+
+func (w *Walk) noteAnswer(ctx context.Context) (string, error) {
+	path := "/api/v1/applications/" + w.reviewed.id
+	if err := w.user.call(ctx, http.MethodPatch, path, 200, map[string]any{"state": "interview", "notes": "Call them on Monday."}, nil); err != nil {
+		return "", err
+	}
+	var s state
+	if err := w.user.get(ctx, path, &s); err != nil {
+		return "", err
+	}
+	var n struct{ Kind, Title string }
+	f, err := w.stream.await(ctx, "notification", &n, func() bool { return n.Kind == "application.interview" })
+	return fmt.Sprintf("%s is %s; told %q as frame %d", w.reviewed.job.Title, s.Application.State, n.Title, f.Seq), err
 }
 
 // counts are figures of a period.
@@ -24,8 +52,11 @@ func (w *Walk) dashboard(ctx context.Context) (string, error) {
 			Count int
 		}
 	}
-	err := until(ctx, "the saved job on the dashboard", func() (bool, error) {
+	err := until(ctx, "the dashboard to show it all", func() (bool, error) {
 		err := w.user.get(ctx, "/api/v1/analytics/dashboard?days=7&timeZone=Europe/London", &d)
+		if w.applies() && (d.Totals.Applications != len(w.submitted()) || d.Totals.Interviews != 1) {
+			return false, errors.Join(err, errNotYet, fmt.Errorf("it has %+v", d.Totals))
+		}
 		return d.Totals.JobsSaved == 1, err
 	})
 	if err != nil {

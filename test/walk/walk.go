@@ -79,6 +79,9 @@ type Walk struct {
 	alert  string // id
 	query  string // what the alert looks for
 	liked  job
+
+	sent                            map[string]application // by platform
+	reviewed, asked, parked, closed application
 }
 
 // New prepares a walk; nothing is sent yet.
@@ -106,15 +109,16 @@ func New(o Options) (*Walk, error) {
 
 // Scenes are the walk, in order.
 func (w *Walk) Scenes() []Scene {
-	return []Scene{
-		{"An account", w.accountSteps()},
-		{"A resume", w.resumeSteps()},
-		{"Jobs", w.jobSteps()},
-		{"What the user was told", w.toldSteps()},
-		{"What came of it", w.outcomeSteps()},
-		{"Leaving", w.leavingSteps()},
+	scenes := []Scene{{"An account", w.accountSteps()}, {"A resume", w.resumeSteps()}, {"Jobs", w.jobSteps()}}
+	if w.applies() {
+		scenes = append(scenes, Scene{"Applications", w.applicationSteps()})
 	}
+	return append(scenes, Scene{"What the user was told", w.toldSteps()}, Scene{"What came of it", w.outcomeSteps()}, Scene{"Leaving", w.leavingSteps()})
 }
+
+// applies says whether applications are sent: to the invented employers of the
+// local job site, never to real ones.
+func (w *Walk) applies() bool { return len(w.Sources) == 0 }
 
 // Close ends what the walk holds open.
 func (w *Walk) Close() {
