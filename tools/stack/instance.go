@@ -118,8 +118,8 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 		{"RABBITMQ_URL", b.rabbitURL(in.vhost, in.vhost, rabbitPassword)},
 		{"SEARCH_URL", "http://" + addr(portSearch)},
 		{"SEARCH_PREFIX", in.vhost + "-"},
-		{"SOURCE_BASE_URL", "http://" + addr(portBoard)},
-		{"FETCH_ALLOW", addr(portBoard)},
+		{"SOURCE_BASE_URL", "http://" + addr(in.port(portBoard))},
+		{"FETCH_ALLOW", addr(in.port(portBoard))},
 		{"SMTP_URL", "smtp://" + addr(portSMTP)},
 		{"MAIL_FROM", "JobPilot <no-reply@jobpilot.localhost>"},
 		{"PLAYWRIGHT_DRIVER_DIR", driver},
@@ -152,6 +152,7 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 		envVar{"TLS_CA_FILE", l.path("tls", "ca.pem")},
 		envVar{"MAIL_URL", "http://" + addr(portMailWeb)},
 		envVar{"JOBPILOT_STACK", l.path("bin", "stack")},
+		envVar{"JOBBOARD_URL", "http://" + addr(in.port(portBoard))},
 	)
 	if in.name == "test" {
 		// What test helpers need beside what services get.

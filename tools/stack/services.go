@@ -22,16 +22,17 @@ func (l *layout) build(packages ...string) error {
 	})
 }
 
-// servicePackages are what build needs for the services.
+// servicePackages are what build needs for the services, and for the job site
+// that they find jobs on.
 func servicePackages(services []string) []string {
-	packages := make([]string, len(services))
+	packages := make([]string, len(services), len(services)+1)
 	for i, s := range services {
 		packages[i] = "./services/" + s
 	}
-	return packages
+	return append(packages, "./tools/jobboard")
 }
 
-// programs are an instance's services and its gateway.
+// programs are an instance's services, its gateway and its local job site.
 func (in instance) programs(l *layout, services []string) ([]program, error) {
 	var programs []program
 	for _, s := range services {
@@ -49,7 +50,20 @@ func (in instance) programs(l *layout, services []string) ([]program, error) {
 		return programs, nil
 	}
 	gateway, err := in.gateway(l)
-	return append(programs, gateway), err
+	return append(programs, in.board(l), gateway), err
+}
+
+// board is the local job site.
+func (in instance) board(l *layout) program {
+	port := in.port(portBoard)
+	return program{
+		name: in.prefix + "jobboard", title: in.title("job board"), order: 500,
+		argv:  []string{l.path("bin", "jobboard"), "-addr", addr(port)},
+		files: []string{in.envFile(l)}, // the mail server, for its letters
+		watch: []string{l.path("bin", "jobboard")},
+		ports: []int{port},
+		ready: func(ctx context.Context) error { return getOK(ctx, "http://"+addr(port)+"/_board/health") },
+	}
 }
 
 // title names a program for people: the instance too, unless it is the usual one.
