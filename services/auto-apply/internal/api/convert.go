@@ -74,13 +74,13 @@ func filled(f autoapply.FilledForm) FilledForm {
 
 func settings(v autoapply.Settings) AutoApplySettings {
 	out := AutoApplySettings{
-		ReviewBeforeSending: v.ReviewBeforeSending, MaxPerDay: int32(v.MaxPerDay), MaxPerCompany: int32(v.MaxPerCompany), //nolint:gosec // bounded by the contract
-		MaxPerPlatformPerDay: int32(v.MaxPerPlatformPerDay), MinScore: v.MinScore, CoverLetter: AutoApplySettingsCoverLetter(v.CoverLetter), //nolint:gosec // likewise
+		ReviewBeforeSending: v.ReviewBeforeSending, MaxPerDay: int32(v.MaxPerDay), MaxPerCompany: int32(v.MaxPerCompany),
+		MaxPerPlatformPerDay: int32(v.MaxPerPlatformPerDay), MinScore: v.MinScore, CoverLetter: AutoApplySettingsCoverLetter(v.CoverLetter),
 	}
 	if h := v.Hours; h != nil {
-		out.Hours = &SendingHours{From: int32(h.From), To: int32(h.To), TimeZone: h.TimeZone} //nolint:gosec // likewise
+		out.Hours = &SendingHours{From: int32(h.From), To: int32(h.To), TimeZone: h.TimeZone}
 		for _, d := range h.Days {
-			out.Hours.Days = append(out.Hours.Days, int32(d)) //nolint:gosec // likewise
+			out.Hours.Days = append(out.Hours.Days, int32(d))
 		}
 	}
 	return out

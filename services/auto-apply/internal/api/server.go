@@ -237,7 +237,7 @@ func (s *Server) StopAutoApply(ctx context.Context, _ StopAutoApplyRequestObject
 // GetAutoApplyStatus returns the latest run and what is left of today.
 func (s *Server) GetAutoApplyStatus(ctx context.Context, _ GetAutoApplyStatusRequestObject) (GetAutoApplyStatusResponseObject, error) {
 	st, err := s.Applications.GetStatus(ctx, caller(ctx))
-	out := GetAutoApplyStatus200JSONResponse{Today: int32(st.Today), LeftToday: int32(st.LeftToday)} //nolint:gosec // bounded by caps
+	out := GetAutoApplyStatus200JSONResponse{Today: int32(st.Today), LeftToday: int32(st.LeftToday)}
 	if st.Run != nil {
 		r := run(*st.Run)
 		out.Run = &r

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -163,7 +162,7 @@ type Filter struct {
 
 // ListApplications lists newest first; more reports whether there are further ones.
 func (s *Service) ListApplications(ctx context.Context, userID uuid.UUID, f Filter) (list []Application, more bool, err error) {
-	p := db.ApplicationsPageParams{UserID: userID, States: append([]string{}, f.States...), Platform: f.Platform, Company: f.Company, Since: f.Since, RunID: f.RunID, Count: int32(f.Limit) + 1} //nolint:gosec // bounded by the contract
+	p := db.ApplicationsPageParams{UserID: userID, States: append([]string{}, f.States...), Platform: f.Platform, Company: f.Company, Since: f.Since, RunID: f.RunID, Count: int32(f.Limit) + 1}
 	if !f.Before.IsZero() {
 		p.Before, p.BeforeID = &f.Before, &f.BeforeID
 	}
@@ -336,7 +335,7 @@ func (s *Service) job(ctx context.Context, id uuid.UUID) (*job.JobForApply, erro
 	switch {
 	case err != nil:
 		return nil, errPeer.With(err)
-	case r.StatusCode() == http.StatusNotFound:
+	case errs.KindOfStatus(r.StatusCode()) == errs.NotFound:
 		return nil, errJobNotFound
 	case r.JSON200 == nil:
 		return nil, errPeer.With(fmt.Errorf("job answered %s", r.Status()))
@@ -363,7 +362,7 @@ func (s *Service) resume(ctx context.Context, userID uuid.UUID, id *uuid.UUID) (
 		switch {
 		case err != nil:
 			return nil, errPeer.With(err)
-		case r.StatusCode() == http.StatusNotFound:
+		case errs.KindOfStatus(r.StatusCode()) == errs.NotFound:
 			return nil, errNoResume
 		case r.JSON200 == nil:
 			return nil, errPeer.With(fmt.Errorf("resume answered %s", r.Status()))
@@ -374,7 +373,7 @@ func (s *Service) resume(ctx context.Context, userID uuid.UUID, id *uuid.UUID) (
 	switch {
 	case err != nil:
 		return nil, errPeer.With(err)
-	case r.StatusCode() == http.StatusNotFound, r.JSON200 != nil && r.JSON200.UserID != userID:
+	case errs.KindOfStatus(r.StatusCode()) == errs.NotFound, r.JSON200 != nil && r.JSON200.UserID != userID:
 		return nil, errResumeNotFound
 	case r.JSON200 == nil:
 		return nil, errPeer.With(fmt.Errorf("resume answered %s", r.Status()))

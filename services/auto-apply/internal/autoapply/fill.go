@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -379,7 +378,7 @@ func (x *attempt) document(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, errPeer.With(err)
 	}
-	if r.StatusCode() != http.StatusOK {
+	if r.StatusCode()/100 != 2 {
 		return nil, errPeer.With(fmt.Errorf("resume answered %s", r.Status()))
 	}
 	return r.Body, nil

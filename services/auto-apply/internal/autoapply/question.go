@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,7 +220,7 @@ func (s *Service) keep(ctx context.Context, q Question, values []string, company
 	if err != nil {
 		return errNotSaved.With(err)
 	}
-	if r.StatusCode() != http.StatusOK && r.StatusCode() != http.StatusCreated {
+	if r.JSON200 == nil {
 		return errNotSaved.With(fmt.Errorf("user answered %s", r.Status()))
 	}
 	return nil

@@ -291,7 +291,7 @@ func (s *Service) PlanRun(ctx context.Context, id uuid.UUID, matches []Match) (R
 		for _, m := range matches {
 			p := postings[m.JobID]
 			c := Candidate{Score: m.Score}
-			why := ""
+			var why string
 			switch {
 			case slices.Contains(applied, m.JobID):
 				why = alreadyApplied

@@ -14,11 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"testing"
 	"time"
-
-	"github.com/jobpilot/jobpilot/pkg/testkit"
 )
 
 // Board is a job site that runs.
@@ -76,7 +72,7 @@ func Start() (*Board, error) {
 	}
 	address := l.Addr().String()
 	_ = l.Close()
-	run := exec.Command(program, "-addr", address, "-jobs", "120") //nolint:gosec // our own
+	run := exec.Command(program, "-addr", address, "-jobs", "120")
 	if err := run.Start(); err != nil {
 		return nil, err
 	}
@@ -129,7 +125,7 @@ func (b *Board) do(method, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	defer r.Body.Close() //nolint:errcheck // read only
+	defer r.Body.Close()
 	if r.StatusCode >= 300 {
 		return fmt.Errorf("%s %s: %s", method, path, r.Status)
 	}
@@ -179,6 +175,3 @@ func (j Job) Has(mode string) bool {
 	}
 	return false
 }
-
-// Env is a variable of the test instance.
-func Env(tb testing.TB, name string) string { return strings.TrimSpace(testkit.Env(tb, name)) }

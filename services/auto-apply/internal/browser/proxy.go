@@ -116,13 +116,13 @@ func tunnel(w http.ResponseWriter, r *http.Request, dial func(context.Context, s
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
-	defer out.Close() //nolint:errcheck // what was sent was sent
+	defer out.Close()
 	in, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	defer in.Close() //nolint:errcheck // likewise
+	defer in.Close()
 	if _, err := io.WriteString(in, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}

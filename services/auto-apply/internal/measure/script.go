@@ -19,6 +19,7 @@ import (
 // these forms: every selector and answer is known beforehand, nothing is read,
 // recorded, or looked at but the end. It is applications a minute.
 func (m *measurement) script(tb testing.TB, jobs []boardtest.Job) (float64, error) {
+	tb.Helper()
 	driver, err := playwright.Run(&playwright.RunOptions{DriverDirectory: testkit.Env(tb, "PLAYWRIGHT_DRIVER_DIR"), SkipInstallBrowsers: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return 0, err
@@ -30,7 +31,7 @@ func (m *measurement) script(tb testing.TB, jobs []boardtest.Job) (float64, erro
 	if err != nil {
 		return 0, err
 	}
-	defer b.Close() //nolint:errcheck // likewise
+	defer b.Close()
 	began := time.Now()
 	var mu sync.Mutex
 	done := 0
@@ -54,7 +55,7 @@ func fillByHand(b playwright.Browser, j boardtest.Job) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close() //nolint:errcheck // it is done with
+	defer c.Close()
 	c.SetDefaultTimeout(8000)
 	p, err := c.NewPage()
 	if err != nil {

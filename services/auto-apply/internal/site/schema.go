@@ -36,7 +36,7 @@ func (s *Sites) ask(ctx context.Context, address string, body any, out any) erro
 	if err != nil {
 		return err
 	}
-	defer r.Body.Close() //nolint:errcheck // read only
+	defer r.Body.Close()
 	switch r.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
