@@ -16,6 +16,7 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/pkg/rabbit"
 	"github.com/jobpilot/jobpilot/services/job/internal/api"
+	"github.com/jobpilot/jobpilot/services/job/internal/clients"
 	"github.com/jobpilot/jobpilot/services/job/internal/fetch"
 	"github.com/jobpilot/jobpilot/services/job/internal/job"
 	"github.com/jobpilot/jobpilot/services/job/internal/search"
@@ -64,9 +65,13 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fetcher := fetch.New(fetch.Options{UserAgent: cfg.FetchAgent, Allow: cfg.FetchAllow, PerSecond: cfg.FetchPerSecond, Parallel: 1, Metrics: s.Registry})
+	peers, err := clients.Dial(httpx.NewClient(cfg.ServiceKey, aiTimeout), cfg.AIURL, cfg.UserURL, cfg.ResumeURL)
+	if err != nil {
+		return err
+	}
 	jobs, err := job.New(job.Deps{
-		Pool: s.Pool, Redis: s.Redis, Engine: engine, Fetcher: fetcher, HTTP: httpx.NewClient(cfg.ServiceKey, aiTimeout),
-		AIURL: cfg.AIURL, UserURL: cfg.UserURL, ResumeURL: cfg.ResumeURL, SourceBaseURL: cfg.SourceBaseURL, Metrics: s.Registry, Log: s.Log,
+		Pool: s.Pool, Redis: s.Redis, Engine: engine, Fetcher: fetcher, Peers: peers,
+		SourceBaseURL: cfg.SourceBaseURL, Metrics: s.Registry, Log: s.Log,
 	})
 	if err != nil {
 		return err

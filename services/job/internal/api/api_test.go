@@ -14,6 +14,7 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/authn"
 	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/pkg/testkit"
+	"github.com/jobpilot/jobpilot/services/job/internal/clients"
 	"github.com/jobpilot/jobpilot/services/job/internal/fetch"
 	"github.com/jobpilot/jobpilot/services/job/internal/job"
 	"github.com/jobpilot/jobpilot/services/job/internal/search"
@@ -38,9 +39,13 @@ func newAPI(t *testing.T) (*testkit.API, *job.Service) {
 	}
 	client, prefix := testkit.Redis(t)
 	pool := testkit.DB(t, "migrations/job")
+	const away = "http://127.0.0.1:1"
+	peers, err := clients.Dial(http.DefaultClient, away, away, away)
+	if err != nil {
+		t.Fatal(err)
+	}
 	jobs, err := job.New(job.Deps{
-		Pool: pool, Redis: client, CachePrefix: prefix, Engine: engine, HTTP: http.DefaultClient, AIURL: "http://127.0.0.1:1", UserURL: "http://127.0.0.1:1",
-		ResumeURL: "http://127.0.0.1:1", SourceBaseURL: board.URL, Log: slog.New(slog.DiscardHandler),
+		Pool: pool, Redis: client, CachePrefix: prefix, Engine: engine, Peers: peers, SourceBaseURL: board.URL, Log: slog.New(slog.DiscardHandler),
 		Fetcher: fetch.New(fetch.Options{UserAgent: "test", Allow: []string{strings.TrimPrefix(board.URL, "http://")}, Parallel: 1}),
 	})
 	if err != nil {

@@ -3,12 +3,12 @@ package job
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/jobpilot/jobpilot/pkg/errs"
 	"github.com/jobpilot/jobpilot/services/job/internal/clients/ai"
 	"github.com/jobpilot/jobpilot/services/job/internal/db"
 )
@@ -108,7 +108,7 @@ func (s *Service) enrichSome(ctx context.Context) (n int, away bool, err error) 
 // asked; an answer of neither is a text that it does not take.
 func (s *Service) extract(ctx context.Context, r db.JobsToEnrichRow) (answer *ai.ExtractedJob, away bool, err error) {
 	text := r.Title + "\n\n" + cut(r.Plain, 50_000)
-	resp, err := s.ai.ai.ExtractJobInternallyWithResponse(ctx, nil, ai.ExtractJobRequest{
+	resp, err := s.Peers.AI.ExtractJobInternallyWithResponse(ctx, nil, ai.ExtractJobRequest{
 		Text: text, Format: some(ai.ExtractJobRequestFormat("text")), Title: &r.Title, CompanyName: some(r.CompanyName),
 	})
 	switch {
@@ -118,9 +118,13 @@ func (s *Service) extract(ctx context.Context, r db.JobsToEnrichRow) (answer *ai
 		return resp.JSON200, false, nil
 	}
 	status := resp.StatusCode()
-	err = aiError(status, resp.HTTPResponse, resp.Body)
+	err = aiError(status)
 	s.metrics.enriched.WithLabelValues("failed").Inc()
-	return nil, status >= 500 || status == http.StatusTooManyRequests || status == http.StatusUnauthorized || status == http.StatusForbidden, err
+	switch kind := errs.KindOfStatus(status); kind {
+	case errs.RateLimited, errs.Unauthenticated, errs.Forbidden:
+		return nil, true, err
+	}
+	return nil, status >= 500, err
 }
 
 func (t *tx) enriched(ctx context.Context, r db.JobsToEnrichRow, a *ai.ExtractedJob) error {

@@ -5,38 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net/http"
 	"sort"
 	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
-	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/services/job/internal/clients/ai"
-	"github.com/jobpilot/jobpilot/services/job/internal/clients/resume"
-	"github.com/jobpilot/jobpilot/services/job/internal/clients/user"
 	"github.com/jobpilot/jobpilot/services/job/internal/search"
 )
-
-// asked are the services that this one asks.
-type asked struct {
-	ai     *ai.ClientWithResponses
-	user   *user.ClientWithResponses
-	resume *resume.ClientWithResponses
-}
-
-func newAsked(d Deps) (a *asked, err error) {
-	a = &asked{}
-	if a.ai, err = ai.NewClientWithResponses(d.AIURL, ai.WithHTTPClient(d.HTTP)); err != nil {
-		return nil, err
-	}
-	if a.user, err = user.NewClientWithResponses(d.UserURL, user.WithHTTPClient(d.HTTP)); err != nil {
-		return nil, err
-	}
-	a.resume, err = resume.NewClientWithResponses(d.ResumeURL, resume.WithHTTPClient(d.HTTP))
-	return a, err
-}
 
 // candidates is how many jobs are found by words before they are scored.
 const candidates = 100
@@ -143,15 +120,15 @@ func narrow(q *search.Query, f search.Query) {
 
 // wanted reads what a user looks for from the profile.
 func (s *Service) wanted(ctx context.Context, id uuid.UUID) (w wanted, err error) {
-	resp, err := s.ai.user.GetFullProfileWithResponse(ctx, id)
+	resp, err := s.Peers.Users.GetFullProfileWithResponse(ctx, id)
 	if err != nil {
 		return w, errProfile.With(err)
 	}
 	if resp.JSON200 == nil {
-		if resp.StatusCode() == http.StatusNotFound {
+		if errs.KindOfStatus(resp.StatusCode()) == errs.NotFound {
 			return w, errs.New(errs.Conflict, "profile_missing", "There is no profile yet. Finish your registration first.")
 		}
-		return w, errProfile.With(httpx.ResponseError(resp.StatusCode(), resp.HTTPResponse.Header.Get("Content-Type"), resp.Body))
+		return w, errProfile.With(fmt.Errorf("user answered %s", resp.Status()))
 	}
 	p := resp.JSON200
 	add := func(list *[]string, words ...string) {
@@ -214,16 +191,16 @@ func clipped[T any](list []T, n int) *[]T {
 
 // defaultResume is the id of a user's default resume.
 func (s *Service) defaultResume(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
-	resp, err := s.ai.resume.GetDefaultResumeWithResponse(ctx, id)
+	resp, err := s.Peers.Resumes.GetDefaultResumeWithResponse(ctx, id)
 	switch {
 	case err != nil:
 		return uuid.Nil, errResume.With(err)
 	case resp.JSON200 != nil:
 		return resp.JSON200.ResumeID, nil
-	case resp.StatusCode() == http.StatusNotFound:
+	case errs.KindOfStatus(resp.StatusCode()) == errs.NotFound:
 		return uuid.Nil, errResumeMissing
 	}
-	return uuid.Nil, errResume.With(httpx.ResponseError(resp.StatusCode(), resp.HTTPResponse.Header.Get("Content-Type"), resp.Body))
+	return uuid.Nil, errResume.With(fmt.Errorf("resume answered %s", resp.Status()))
 }
 
 // score has the ai service score jobs against a resume of a user. Jobs that break
@@ -245,12 +222,12 @@ func (s *Service) score(ctx context.Context, id, resumeID uuid.UUID, jobs []Foun
 	for i := range jobs {
 		postings[i] = posting(&jobs[i].Summary, cut(text[jobs[i].ID], 8000))
 	}
-	resp, err := s.ai.ai.MatchJobsInternallyWithResponse(ctx, &ai.MatchJobsInternallyParams{UserID: &id}, ai.MatchJobsRequest{ResumeID: &resumeID, Jobs: &postings, Preferences: preferences})
+	resp, err := s.Peers.AI.MatchJobsInternallyWithResponse(ctx, &ai.MatchJobsInternallyParams{UserID: &id}, ai.MatchJobsRequest{ResumeID: &resumeID, Jobs: &postings, Preferences: preferences})
 	if err != nil {
 		return nil, errAI.With(err)
 	}
 	if resp.JSON200 == nil {
-		return nil, aiError(resp.StatusCode(), resp.HTTPResponse, resp.Body)
+		return nil, aiError(resp.StatusCode())
 	}
 	var out []Match
 	for _, m := range resp.JSON200.Items {
@@ -272,9 +249,9 @@ func (s *Service) score(ctx context.Context, id, resumeID uuid.UUID, jobs []Foun
 }
 
 // aiError is what a failed answer of the ai service means to the caller.
-func aiError(status int, resp *http.Response, body []byte) error {
-	cause := httpx.ResponseError(status, resp.Header.Get("Content-Type"), body)
-	if status == http.StatusNotFound {
+func aiError(status int) error {
+	cause := fmt.Errorf("ai answered %d", status)
+	if errs.KindOfStatus(status) == errs.NotFound {
 		return errNoSuchResume.With(cause)
 	}
 	return errAI.With(cause)
@@ -386,12 +363,12 @@ func (s *Service) InterviewQuestions(ctx context.Context, id, jobID uuid.UUID, c
 	if j.Language == "de" || j.Language == "en" {
 		body.Language = some(ai.TextLanguage(j.Language))
 	}
-	resp, err := s.ai.ai.GenerateQuestionsInternallyWithResponse(ctx, &ai.GenerateQuestionsInternallyParams{UserID: &id}, body)
+	resp, err := s.Peers.AI.GenerateQuestionsInternallyWithResponse(ctx, &ai.GenerateQuestionsInternallyParams{UserID: &id}, body)
 	if err != nil {
 		return nil, errAI.With(err)
 	}
 	if resp.JSON200 == nil {
-		return nil, aiError(resp.StatusCode(), resp.HTTPResponse, resp.Body)
+		return nil, aiError(resp.StatusCode())
 	}
 	var out []Question
 	for _, q := range resp.JSON200.Items {
@@ -416,9 +393,9 @@ func (s *Service) JobSalary(ctx context.Context, jobID uuid.UUID) (*Pay, *Estima
 	}
 	p := posting(&j.Summary, cut(j.Text, 50_000))
 	p.Salary = nil // the estimate is not to repeat it
-	resp, err := s.ai.ai.PredictSalaryInternallyWithResponse(ctx, nil, ai.PredictSalaryRequest{Job: &p})
+	resp, err := s.Peers.AI.PredictSalaryInternallyWithResponse(ctx, nil, ai.PredictSalaryRequest{Job: &p})
 	if err == nil && resp.JSON200 == nil {
-		err = aiError(resp.StatusCode(), resp.HTTPResponse, resp.Body)
+		err = aiError(resp.StatusCode())
 	}
 	if err != nil {
 		if j.Pay == nil {

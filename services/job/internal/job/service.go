@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +16,7 @@ import (
 	"github.com/jobpilot/jobpilot/pkg/errs"
 	"github.com/jobpilot/jobpilot/pkg/outbox"
 	"github.com/jobpilot/jobpilot/pkg/pg"
+	"github.com/jobpilot/jobpilot/services/job/internal/clients"
 	"github.com/jobpilot/jobpilot/services/job/internal/db"
 	"github.com/jobpilot/jobpilot/services/job/internal/fetch"
 	"github.com/jobpilot/jobpilot/services/job/internal/search"
@@ -33,10 +33,7 @@ type Deps struct {
 	Redis   redis.UniversalClient
 	Engine  *search.Engine
 	Fetcher *fetch.Fetcher
-	// HTTP calls other services; it shows our key.
-	HTTP *http.Client
-	// AIURL, UserURL and ResumeURL are where they are.
-	AIURL, UserURL, ResumeURL string
+	Peers   clients.Peers
 	// SourceBaseURL is where all platforms are that have no address of their own: the
 	// local job site. Empty: at their public addresses.
 	SourceBaseURL string
@@ -54,7 +51,6 @@ type Service struct {
 	searches *cache.Cache[found]
 	metrics  *metrics
 	gazette  *gazetteer
-	ai       *asked
 	wake     chan struct{} // the indexer has work
 }
 
@@ -69,9 +65,6 @@ func New(d Deps) (*Service, error) {
 		return nil, err
 	}
 	if s.searches, err = cache.New[found](d.Redis, cache.Options{Name: d.CachePrefix + "job:search:1", TTL: searchTTL, Metrics: d.Metrics}); err != nil {
-		return nil, err
-	}
-	if s.ai, err = newAsked(d); err != nil {
 		return nil, err
 	}
 	s.metrics, err = newMetrics(d.Metrics, s)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
 	"github.com/jobpilot/jobpilot/pkg/testkit"
+	"github.com/jobpilot/jobpilot/services/job/internal/clients"
 	"github.com/jobpilot/jobpilot/services/job/internal/fetch"
 	"github.com/jobpilot/jobpilot/services/job/internal/search"
 	"github.com/jobpilot/jobpilot/services/job/internal/source"
@@ -48,9 +49,10 @@ func newFixtureOn(t testing.TB, searchURL string) *fixture {
 	engine, err := search.Open(search.Options{URL: searchURL, Prefix: index})
 	must(t, err)
 	t.Cleanup(func() { dropIndices(t, index) })
+	peers, err := clients.Dial(http.DefaultClient, f.boards.url, f.boards.url, f.boards.url)
+	must(t, err)
 	f.Service, err = New(Deps{
-		Pool: f.pool, Redis: client, Engine: engine, CachePrefix: prefix, HTTP: http.DefaultClient,
-		AIURL: f.boards.url, UserURL: f.boards.url, ResumeURL: f.boards.url, SourceBaseURL: f.boards.url,
+		Pool: f.pool, Redis: client, Engine: engine, CachePrefix: prefix, Peers: peers, SourceBaseURL: f.boards.url,
 		Fetcher: fetch.New(fetch.Options{UserAgent: "JobPilotBot/1.0 (test)", Allow: []string{f.boards.host()}, Parallel: 1, MaxWait: time.Second}),
 		Log:     slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) },
 	})

@@ -111,7 +111,7 @@ func (s *Server) UpdateNotificationPreferences(ctx context.Context, r UpdateNoti
 	for kind, c := range value(r.Body.Kinds) {
 		patch.Kinds[kind] = notification.ChannelsPatch{Email: c.Email, Push: c.Push, InApp: c.InApp}
 	}
-	p, err := s.Service.UpdatePreferences(ctx, caller(ctx).UserID, patch, r.Params.IfMatch)
+	p, err := s.Service.UpdatePreferences(ctx, caller(ctx).UserID, patch, func(version int64) error { return httpx.CheckIfMatch(r.Params.IfMatch, version) })
 	etag := httpx.ETag(p.Version)
 	return UpdateNotificationPreferences200JSONResponse{Body: preferences(p), Headers: UpdateNotificationPreferences200ResponseHeaders{ETag: &etag}}, err
 }

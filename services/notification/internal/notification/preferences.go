@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
-	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/services/notification/internal/db"
 )
@@ -106,9 +105,9 @@ func (s *Service) preferences(ctx context.Context, q *db.Queries, user uuid.UUID
 	return p, nil
 }
 
-// UpdatePreferences changes the user's preferences. ifMatch is the version that the
-// change is based on, nil for any.
-func (s *Service) UpdatePreferences(ctx context.Context, user uuid.UUID, patch PreferencesPatch, ifMatch *string) (out Preferences, err error) {
+// UpdatePreferences changes the user's preferences. check, if not nil, refuses a
+// version that the change is not based on.
+func (s *Service) UpdatePreferences(ctx context.Context, user uuid.UUID, patch PreferencesPatch, check func(version int64) error) (out Preferences, err error) {
 	var faults []errs.Field
 	for name := range patch.Kinds {
 		if k := kindByName[name]; k == nil {
@@ -133,8 +132,10 @@ func (s *Service) UpdatePreferences(ctx context.Context, user uuid.UUID, patch P
 		if err != nil {
 			return err
 		}
-		if err := httpx.CheckIfMatch(ifMatch, row.Version); err != nil {
-			return err
+		if check != nil {
+			if err := check(row.Version); err != nil {
+				return err
+			}
 		}
 		if err := apply(&row, patch); err != nil {
 			return err

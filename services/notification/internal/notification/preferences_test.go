@@ -1,6 +1,7 @@
 package notification
 
 import (
+	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"testing"
 	"time"
 )
@@ -72,7 +73,7 @@ func TestPreferencesAreWhatWasChosen(t *testing.T) {
 		t.Error("a mandatory kind can be chosen")
 	}
 	off := false
-	p, err = f.UpdatePreferences(t.Context(), user, PreferencesPatch{Kinds: map[string]ChannelsPatch{"job.alert": {Push: &off}}, TimeZone: ptr("Asia/Tokyo")}, ptr(`"0"`))
+	p, err = f.UpdatePreferences(t.Context(), user, PreferencesPatch{Kinds: map[string]ChannelsPatch{"job.alert": {Push: &off}}, TimeZone: ptr("Asia/Tokyo")}, ifMatch(`"0"`))
 	if err == nil {
 		p, err = f.UpdatePreferences(t.Context(), user, PreferencesPatch{Kinds: map[string]ChannelsPatch{"job.alert": {Email: &off}}}, nil)
 	}
@@ -80,7 +81,7 @@ func TestPreferencesAreWhatWasChosen(t *testing.T) {
 	if p.Kinds["job.alert"] != (Channels{InApp: true}) || p.TimeZone != "Asia/Tokyo" {
 		t.Errorf("after two changes %+v", p)
 	}
-	_, err = f.UpdatePreferences(t.Context(), user, PreferencesPatch{Digest: ptr("daily")}, ptr(`"0"`))
+	_, err = f.UpdatePreferences(t.Context(), user, PreferencesPatch{Digest: ptr("daily")}, ifMatch(`"0"`))
 	wantCode(t, err, "precondition_failed")
 	for name, patch := range map[string]PreferencesPatch{
 		"mandatory": {Kinds: map[string]ChannelsPatch{"auth.reset_password": {Email: &off}}},
@@ -98,4 +99,9 @@ func TestPreferencesAreWhatWasChosen(t *testing.T) {
 	if n := len(f.mails.all()); n != 0 {
 		t.Error("a mail that was switched off was sent")
 	}
+}
+
+// ifMatch wants the version of an ETag, as the edge does.
+func ifMatch(etag string) func(int64) error {
+	return func(version int64) error { return httpx.CheckIfMatch(&etag, version) }
 }
