@@ -115,7 +115,7 @@ func ownCache() string {
 			continue
 		}
 		// A folder of somebody else cannot be given a mode.
-		if os.Chmod(dir, 0o700) == nil { //nolint:gosec // a folder is entered by x
+		if os.Chmod(dir, 0o700) == nil {
 			return dir
 		}
 	}

@@ -23,7 +23,7 @@ const (
 
 // reasons of suggestions, by language.
 var reasons = map[string]map[string]string{
-	"en": {
+	"en": { //nolint:gosec // wordings, no credentials
 		"keyword": "The posting asks for %s. “%s” shows it, the list of skills does not name it.",
 		"name":    "The posting writes %s; “%s” in your resume means the same and may not be found.",
 		"weak":    "“%s” says what you were there for, not what you did. Begin with what you did.",
@@ -38,7 +38,7 @@ var reasons = map[string]map[string]string{
 		"email":   "e-mail address", "phone": "telephone number", "name_": "name", "location": "place",
 		"work": "work experience", "education": "education", "skills": "list of skills",
 	},
-	"de": {
+	"de": { //nolint:gosec // wordings, no credentials
 		"keyword": "Die Ausschreibung verlangt %s. „%s“ belegt es, die Liste der Kenntnisse nennt es nicht.",
 		"name":    "Die Ausschreibung schreibt %s; „%s“ im Lebenslauf meint dasselbe und wird vielleicht nicht gefunden.",
 		"weak":    "„%s“ sagt, wozu Sie da waren, nicht, was Sie getan haben. Beginnen Sie mit dem, was Sie getan haben.",

@@ -239,10 +239,10 @@ func (s *Service) GetApplication(ctx context.Context, userID, id uuid.UUID) (Det
 
 // outcomes are the states that a user may give, by present state.
 func outcomeAllowed(from, to State) bool {
-	switch {
-	case to == Submitted: // sent by hand, or seen to have arrived
+	switch to {
+	case Submitted: // sent by hand, or seen to have arrived
 		return slices.Contains([]State{NeedsCaptcha, NeedsAnswers, NeedsReview, Unconfirmed, Failed}, from)
-	case to == Withdrawn:
+	case Withdrawn:
 		return slices.Contains(sent, from) || slices.Contains(parked, from)
 	}
 	return slices.Contains(sent, from) && from != to

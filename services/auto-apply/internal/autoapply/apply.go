@@ -202,7 +202,7 @@ func (x *attempt) run(ctx context.Context) error {
 	})
 	if err != nil {
 		end()
-		var closed *site.Closed
+		var closed *site.ClosedError
 		switch {
 		case errors.As(err, &closed):
 			return x.move(ctx, Closed, closed.Reason)

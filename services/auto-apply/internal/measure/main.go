@@ -87,11 +87,11 @@ func run() error {
 	}
 	plain := slices.DeleteFunc(slices.Clone(jobs), func(j boardtest.Job) bool { return len(j.Modes) > 0 || !j.Plain() })
 	plain = spread(plain, *many)
-	ours, err := m.apply(plain[:8]) // warm
-	if err != nil {
+	if _, err := m.apply(plain[:8]); err != nil { // warm
 		return err
 	}
-	if ours, err = m.apply(plain); err != nil {
+	ours, err := m.apply(plain)
+	if err != nil {
 		return err
 	}
 	theirs, err := m.script(tb, plain)

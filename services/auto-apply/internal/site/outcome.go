@@ -127,7 +127,7 @@ func (x *Session) Press(ctx context.Context, last bool) (Outcome, error) {
 	clicked := time.Now()
 	if err := x.tab.Locator(r.Submit).First().Click(playwright.LocatorClickOptions{NoWaitAfter: playwright.Bool(true), Timeout: playwright.Float(5000)}); err != nil { //nolint:staticcheck // what follows the press is watched here
 		// The press may have gone through although Playwright did not see it end.
-		return Outcome{Result: Unconfirmed, URL: x.tab.URL(), Why: "The button could not be pressed for certain."}, nil
+		return Outcome{Result: Unconfirmed, URL: x.tab.URL(), Why: "The button could not be pressed for certain."}, nil //nolint:nilerr // the outcome says it
 	}
 	return x.watch(ctx, last, clicked), nil
 }

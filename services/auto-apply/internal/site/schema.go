@@ -40,7 +40,7 @@ func (s *Sites) ask(ctx context.Context, address string, body any, out any) erro
 	switch r.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
-		return &Closed{"The platform does not list the job any more."}
+		return &ClosedError{"The platform does not list the job any more."}
 	default:
 		return fmt.Errorf("site: %s answered %d", q.URL.Host, r.StatusCode)
 	}
@@ -119,7 +119,7 @@ func ashby(ctx context.Context, s *Sites, t Target) (schema, error) {
 		return nil, fmt.Errorf("site: ashby answers in another form")
 	}
 	if answer.Data.JobPosting == nil {
-		return nil, &Closed{"The platform does not list the job any more."}
+		return nil, &ClosedError{"The platform does not list the job any more."}
 	}
 	out := schema{}
 	for _, section := range answer.Data.JobPosting.ApplicationForm.Sections {

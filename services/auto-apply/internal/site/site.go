@@ -37,10 +37,10 @@ var (
 	ErrElsewhere = errors.New("site: the page leads to another host")
 )
 
-// Closed says that a posting takes no applications any more.
-type Closed struct{ Reason string }
+// ClosedError says that a posting takes no applications any more.
+type ClosedError struct{ Reason string }
 
-func (c *Closed) Error() string { return "site: closed: " + c.Reason }
+func (c *ClosedError) Error() string { return "site: closed: " + c.Reason }
 
 // adapter is what differs from platform to platform.
 type adapter struct {
@@ -120,7 +120,7 @@ type wanted struct {
 
 const openLimit = 30 * time.Second
 
-// Open goes to the form. The error is a *Closed where the posting says so.
+// Open goes to the form. The error is a *ClosedError where the posting says so.
 func (s *Sites) Open(ctx context.Context, t Target) (*Session, error) {
 	a := of(t)
 	at, err := url.Parse(t.URL)
@@ -130,7 +130,7 @@ func (s *Sites) Open(ctx context.Context, t Target) (*Session, error) {
 	var known schema
 	if a.schema != nil {
 		if known, err = a.schema(ctx, s, t); err != nil {
-			if closed := (*Closed)(nil); errors.As(err, &closed) {
+			if closed := (*ClosedError)(nil); errors.As(err, &closed) {
 				return nil, err
 			} // without it the page has to do
 		}
@@ -175,7 +175,7 @@ func (x *Session) reach(address string) error {
 			return nil
 		}
 		if reason := closedReason(answer, st.Text, address, x.tab.URL()); reason != "" {
-			return &Closed{reason}
+			return &ClosedError{reason}
 		}
 		if address = x.applyLink(); address == "" {
 			break

@@ -353,7 +353,7 @@ func short(s string) string {
 
 // read reads the body up to the limit, whichever way it is compressed.
 func (f *Fetcher) read(resp *http.Response) ([]byte, error) {
-	var in io.Reader = io.LimitReader(resp.Body, f.MaxBytes+1)
+	in := io.LimitReader(resp.Body, f.MaxBytes+1)
 	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
 	case "", "identity":
 	case "gzip", "x-gzip":

@@ -52,7 +52,7 @@ func BenchmarkGather(b *testing.B) {
 	const each, n = 500, 6
 	for b.Loop() {
 		f := newFixture(b)
-		r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
+		r := rand.New(rand.NewPCG(1, 2))
 		var ids []uuid.UUID
 		for i := range n {
 			name := fmt.Sprintf("board%d", i)
@@ -109,7 +109,7 @@ func BenchmarkGather(b *testing.B) {
 func BenchmarkSearch(b *testing.B) {
 	const jobs = 100_000
 	f := newFixture(b)
-	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // repeatable
+	r := rand.New(rand.NewPCG(3, 4))
 	fillDatabase(b, f, r, jobs)
 	must(b, f.ensureIndex(b.Context()))
 	must(b, f.Engine.Refresh(b.Context()))
@@ -141,7 +141,7 @@ func BenchmarkSearch(b *testing.B) {
 			body, err := json.Marshal(search.Body(q, p))
 			must(b, err)
 			begun := time.Now()
-			resp, err := http.Post(at, "application/json", bytes.NewReader(body)) //nolint:gosec // the test's own engine
+			resp, err := http.Post(at, "application/json", bytes.NewReader(body))
 			must(b, err)
 			_, err = io.Copy(io.Discard, resp.Body)
 			must(b, err)

@@ -150,7 +150,7 @@ func (t *tx) enriched(ctx context.Context, r db.JobsToEnrichRow, a *ai.Extracted
 		p.Remote = string(a.Remote.Value)
 	}
 	if a.Language != nil {
-		p.Language = languageOf(string(*a.Language), "")
+		p.Language = languageOf(*a.Language, "")
 	}
 	rows, err := t.JobEnriched(ctx, p)
 	if err != nil || len(rows) == 0 {

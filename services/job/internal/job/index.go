@@ -50,7 +50,7 @@ func (s *Service) Index(ctx context.Context) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // stopping
 		case err != nil:
 			ready = false // the engine may come back without its data
 			if pause == 0 {

@@ -38,11 +38,11 @@ type Summary struct {
 type Job struct {
 	Summary
 	HTML, Text string
-	Listings   []JobListing
+	Listings   []Origin
 }
 
-// JobListing is one place where a job is listed.
-type JobListing struct {
+// Origin is one place where a job is listed.
+type Origin struct {
 	ID, SourceID        uuid.UUID
 	Platform, Board     string
 	BaseURL             string // of the platform; empty: its public address
@@ -128,7 +128,7 @@ func (s *Service) load(ctx context.Context, q *db.Queries, id uuid.UUID) (Job, e
 	}
 	j := Job{Summary: summary(row), HTML: text.Html, Text: text.Plain}
 	for _, l := range listings {
-		j.Listings = append(j.Listings, JobListing{
+		j.Listings = append(j.Listings, Origin{
 			ID: l.JobSource.ID, SourceID: l.JobSource.SourceID, Platform: l.JobSource.Platform, Board: l.Token, BaseURL: l.BaseUrl, BoardName: l.SourceName,
 			ExternalID: l.JobSource.ExternalID, URL: l.JobSource.Url, ApplyURL: l.JobSource.ApplyUrl, Live: l.JobSource.Live, Primary: l.JobSource.Primary,
 			FirstSeen: l.JobSource.FirstSeenAt, LastSeen: l.JobSource.LastSeenAt,
@@ -150,10 +150,10 @@ func (s *Service) GetJob(ctx context.Context, user, id uuid.UUID) (Job, error) {
 
 // GetJobForApply returns a job with the listing that it is best applied at: one
 // that is live, of the company's own board before an aggregator's.
-func (s *Service) GetJobForApply(ctx context.Context, id uuid.UUID) (Job, JobListing, error) {
+func (s *Service) GetJobForApply(ctx context.Context, id uuid.UUID) (Job, Origin, error) {
 	j, err := s.job(ctx, id)
 	if err != nil {
-		return Job{}, JobListing{}, err
+		return Job{}, Origin{}, err
 	}
 	best := -1
 	for i, l := range j.Listings {
@@ -162,7 +162,7 @@ func (s *Service) GetJobForApply(ctx context.Context, id uuid.UUID) (Job, JobLis
 		}
 	}
 	if best < 0 {
-		return Job{}, JobListing{}, errJobNotFound
+		return Job{}, Origin{}, errJobNotFound
 	}
 	l := j.Listings[best]
 	if l.BaseURL == "" {
@@ -174,7 +174,7 @@ func (s *Service) GetJobForApply(ctx context.Context, id uuid.UUID) (Job, JobLis
 	return j, l, nil
 }
 
-func rank(l JobListing) int {
+func rank(l Origin) int {
 	n := 0
 	if l.Live {
 		n += 2

@@ -157,19 +157,17 @@ func (s *Service) wanted(ctx context.Context, id uuid.UUID) (w wanted, err error
 		w.filters.Employment = append(w.filters.Employment, string(t))
 	}
 	for _, l := range deref(filters.Languages) {
-		if base, _, _ := strings.Cut(string(l), "-"); len(base) == 2 {
+		if base, _, _ := strings.Cut(l, "-"); len(base) == 2 {
 			add(&w.filters.Languages, strings.ToLower(base))
 		}
 	}
 	for _, at := range deref(filters.Places) {
-		add(&w.filters.Countries, string(at.CountryCode))
+		add(&w.filters.Countries, at.CountryCode)
 	}
-	for _, c := range deref(filters.BlockedCompanies) {
-		w.filters.NotCompanies = append(w.filters.NotCompanies, c)
-	}
+	w.filters.NotCompanies = append(w.filters.NotCompanies, deref(filters.BlockedCompanies)...)
 	w.preferences = ai.MatchPreferences{Titles: clipped(w.titles, 20), BlockedCompanies: clipped(w.filters.NotCompanies, 200), CountryCodes: clipped(w.filters.Countries, 50), NeedsVisaSponsorship: filters.NeedsVisaSponsorship}
 	if m := filters.MinimumPay; m != nil {
-		w.preferences.MinSalary = &ai.Pay{Amount: float64(m.Amount), Currency: string(m.Currency), Period: ai.PayPeriod(m.Period)}
+		w.preferences.MinSalary = &ai.Pay{Amount: float64(m.Amount), Currency: m.Currency, Period: ai.PayPeriod(m.Period)}
 	}
 	return w, nil
 }
@@ -236,7 +234,7 @@ func (s *Service) score(ctx context.Context, id, resumeID uuid.UUID, jobs []Foun
 		}
 		x := Match{FoundJob: jobs[m.Index], Score: min(max(m.Score, 0), 1)}
 		for _, r := range m.Reasons {
-			x.Reasons = append(x.Reasons, Reason{string(r.Kind), line(r.Text, 500)})
+			x.Reasons = append(x.Reasons, Reason{r.Kind, line(r.Text, 500)})
 		}
 		for i, k := range m.Missing {
 			if i < 5 {

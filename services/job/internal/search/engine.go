@@ -192,9 +192,9 @@ func reason(raw []byte) string {
 	return string(raw[:min(len(raw), 200)])
 }
 
-func isStatus(err error, status int) bool {
+func isNotFound(err error) bool {
 	var a *answerError
-	return errors.As(err, &a) && a.Status == status
+	return errors.As(err, &a) && a.Status == http.StatusNotFound
 }
 
 // Alias is the name that is searched.
@@ -214,7 +214,7 @@ func (e *Engine) NewIndex(ctx context.Context) (name string, err error) {
 func (e *Engine) Current(ctx context.Context) (string, error) {
 	var a map[string]any
 	err := e.do(ctx, http.MethodGet, "/_alias/"+e.Alias(), nil, adminTimeout, &a)
-	if isStatus(err, http.StatusNotFound) {
+	if isNotFound(err) {
 		return "", nil
 	}
 	for name := range a {
@@ -241,7 +241,7 @@ func (e *Engine) Swap(ctx context.Context, name string) error {
 // Drop deletes an index; one that does not exist is no error.
 func (e *Engine) Drop(ctx context.Context, name string) error {
 	err := e.do(ctx, http.MethodDelete, "/"+name, nil, adminTimeout, nil)
-	if isStatus(err, http.StatusNotFound) {
+	if isNotFound(err) {
 		return nil
 	}
 	return err
@@ -250,7 +250,7 @@ func (e *Engine) Drop(ctx context.Context, name string) error {
 // Exists reports whether an index is there.
 func (e *Engine) Exists(ctx context.Context, name string) (bool, error) {
 	err := e.do(ctx, http.MethodGet, "/"+name+"/_settings", nil, adminTimeout, nil)
-	if isStatus(err, http.StatusNotFound) {
+	if isNotFound(err) {
 		return false, nil
 	}
 	return err == nil, err

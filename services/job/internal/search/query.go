@@ -108,12 +108,12 @@ func (e *Engine) Search(ctx context.Context, q Query, p Page) (Result, error) {
 	}
 	var a answer
 	if err := e.do(ctx, http.MethodPost, "/"+e.Alias()+"/_search?filter_path=hits.total.value,hits.hits._id,hits.hits._score,hits.hits.sort,hits.hits.highlight,aggregations", body, searchTimeout, &a); err != nil {
-		if isStatus(err, http.StatusNotFound) { // no index yet
+		if isNotFound(err) { // no index yet
 			return Result{}, ErrAway
 		}
 		return Result{}, err
 	}
-	return a.result(q, p), nil
+	return a.result(p), nil
 }
 
 type answer struct {
@@ -138,7 +138,7 @@ type answer struct {
 	} `json:"aggregations"`
 }
 
-func (a *answer) result(q Query, p Page) Result {
+func (a *answer) result(p Page) Result {
 	r := Result{Total: a.Hits.Total.Value}
 	for i, h := range a.Hits.Hits {
 		if i == p.Limit {
@@ -360,7 +360,7 @@ func (e *Engine) Suggest(ctx context.Context, kind, typed string, limit int) ([]
 	}
 	var a answer
 	if err := e.do(ctx, http.MethodPost, "/"+e.Alias()+"/_search?filter_path=aggregations", body, searchTimeout, &a); err != nil {
-		if isStatus(err, http.StatusNotFound) {
+		if isNotFound(err) {
 			return nil, ErrAway
 		}
 		return nil, err

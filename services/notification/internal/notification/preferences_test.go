@@ -1,9 +1,10 @@
 package notification
 
 import (
-	"github.com/jobpilot/jobpilot/pkg/httpx"
 	"testing"
 	"time"
+
+	"github.com/jobpilot/jobpilot/pkg/httpx"
 )
 
 func TestQuietHours(t *testing.T) {
