@@ -114,7 +114,7 @@ func options() (o walk.Options, err error) {
 		return strings.TrimRight(v, "/")
 	}
 	o = walk.Options{
-		Gateway: env("GATEWAY_URL"), Mail: env("MAIL_URL"), CAFile: env("TLS_CA_FILE"), Stack: env("JOBPILOT_STACK"),
+		Gateway: env("GATEWAY_URL"), Mail: env("MAIL_URL"), CAFile: env("TLS_CA_FILE"), Stack: env("JOBPILOT_STACK"), Instance: env("ENVIRONMENT"),
 		Resume: os.Getenv("RESUME"), Board: cmp.Or(os.Getenv("SOURCE_BASE_URL"), "http://127.0.0.1:18080"),
 	}
 	if err := errors.Join(missing...); err != nil {

@@ -15,7 +15,7 @@ import (
 func TestMainJob(t *testing.T) {
 	w, err := walk.New(walk.Options{
 		Gateway: harness.Env(t, "GATEWAY_URL"), Mail: harness.Env(t, "MAIL_URL"), Board: harness.Env(t, "JOBBOARD_URL"),
-		CAFile: harness.Env(t, "TLS_CA_FILE"), Stack: harness.Env(t, "JOBPILOT_STACK"), Folder: t.TempDir(),
+		CAFile: harness.Env(t, "TLS_CA_FILE"), Stack: harness.Env(t, "JOBPILOT_STACK"), Instance: "test", Folder: t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)

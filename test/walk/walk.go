@@ -26,9 +26,11 @@ type Options struct {
 	Board   string // URL of tools/jobboard; empty when Sources are real boards
 	CAFile  string // local certificate authority, PEM
 	Stack   string // program tools/stack, which runs commands of services
-	Folder  string // for pictures and files; it is made
-	Resume  string // file to upload; empty: the samples
-	Sources []Source
+	// Instance of the stack that the gateway belongs to: dev or test.
+	Instance string
+	Folder   string // for pictures and files; it is made
+	Resume   string // file to upload; empty: the samples
+	Sources  []Source
 }
 
 // Source is a board to gather jobs from. Some platforms do not tell whose it is.
@@ -152,11 +154,7 @@ func (w *Walk) command(ctx context.Context, service, stdin string, args ...strin
 
 // serviceEnv is the environment of a service, as NAME=value.
 func (w *Walk) serviceEnv(ctx context.Context, service string) ([]string, error) {
-	instance := "dev"
-	if os.Getenv("ENVIRONMENT") == "test" {
-		instance = "test"
-	}
-	out, err := exec.CommandContext(ctx, w.Stack, "env", "-instance", instance, service).Output()
+	out, err := exec.CommandContext(ctx, w.Stack, "env", "-instance", w.Instance, service).Output()
 	if err != nil {
 		return nil, fmt.Errorf("read the environment of %s: %w", service, err)
 	}

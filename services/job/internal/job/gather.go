@@ -157,8 +157,8 @@ func (s *Service) GatherSource(ctx context.Context, run, id uuid.UUID) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case pg.IsUnavailable(err) || errs.KindOf(err) == errs.Unavailable:
-		return err // not the source's fault
+	case errs.KindOf(err) == errs.Unavailable:
+		return err // of storing; a site that refuses connections looks the same but for its kind
 	}
 	return s.endGathering(ctx, in, report, err)
 }

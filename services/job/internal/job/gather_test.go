@@ -345,3 +345,15 @@ func TestReportsHide(t *testing.T) {
 		t.Fatal("a hidden job is found")
 	}
 }
+
+// A site that refuses connections is the source's failure, not a reason to do the
+// work again and again.
+func TestASiteThatIsDownFailsItsSource(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.add("greenhouse", "brightwater")
+	f.boards.down()
+	if g := f.gather(id); g.State != "failed" || g.Error == nil {
+		t.Errorf("%+v", g)
+	}
+}

@@ -158,6 +158,7 @@ type boards struct {
 	// jobs by board, as they are listed.
 	jobs map[string][]posted
 	on   map[string]http.HandlerFunc
+	down func()
 }
 
 type posted struct {
@@ -169,7 +170,7 @@ func newBoards(t testing.TB) *boards {
 	b := &boards{jobs: map[string][]posted{}, on: map[string]http.HandlerFunc{}}
 	s := httptest.NewServer(b)
 	t.Cleanup(s.Close)
-	b.url = s.URL
+	b.url, b.down = s.URL, s.Close
 	return b
 }
 
