@@ -59,7 +59,7 @@ func TestHostile(t *testing.T) {
 	for i := range 3000 {
 		entries[fmt.Sprintf("word/media/%d", i)] = ""
 	}
-	small := document.Limits{Bytes: 1 << 20, Characters: 2000, Inflated: 8 << 20, Time: 5 * time.Second}
+	small := document.Limits{Bytes: 1 << 20, Characters: 2000, Inflated: 8 << 20, Time: 20 * time.Second}
 	cases := map[string]struct {
 		data []byte
 		want string // code; empty when it is read

@@ -245,7 +245,8 @@ func (p *Pool) start() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	driver, err := playwright.Run(&playwright.RunOptions{DriverDirectory: p.DriverDir, SkipInstallBrowsers: true, Logger: p.Log})
+	// Without a Logger: Playwright keeps it in a variable of its package, which pools would fight over.
+	driver, err := playwright.Run(&playwright.RunOptions{DriverDirectory: p.DriverDir, SkipInstallBrowsers: true})
 	if err != nil {
 		_ = out.Close()
 		return nil, fmt.Errorf("browser: the driver does not start (PLAYWRIGHT_DRIVER_DIR): %w", err)

@@ -261,7 +261,8 @@ var args = []string{
 
 func (p *Pool) start() (*session, error) {
 	began := time.Now()
-	driver, err := playwright.Run(&playwright.RunOptions{DriverDirectory: p.DriverDir, SkipInstallBrowsers: true, Logger: p.Log})
+	// Without a Logger: Playwright keeps it in a variable of its package, which pools would fight over.
+	driver, err := playwright.Run(&playwright.RunOptions{DriverDirectory: p.DriverDir, SkipInstallBrowsers: true})
 	if err != nil {
 		return nil, fmt.Errorf("browser: the driver does not start (PLAYWRIGHT_DRIVER_DIR): %w", err)
 	}
