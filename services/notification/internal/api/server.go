@@ -8,9 +8,11 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/coder/websocket"
 	"github.com/go-chi/chi/v5"
@@ -77,11 +79,24 @@ func requestOf(ctx context.Context) request { return ctx.Value(requestKey{}).(re
 
 var errOrigin = errs.New(errs.Forbidden, "origin_refused", "This web page may not open the stream. Add its origin to CORS_ORIGINS.")
 
+var errHandshake = errs.New(errs.Invalid, "websocket_required", "This address is a WebSocket. Open it with a WebSocket client.")
+
+// handshake reports whether the request asks for a WebSocket (RFC 6455 §4.2.1),
+// before its ticket is spent.
+func handshake(h http.Header) bool {
+	key, err := base64.StdEncoding.DecodeString(h.Get("Sec-WebSocket-Key"))
+	return err == nil && len(key) == 16 && h.Get("Sec-WebSocket-Version") == "13" &&
+		strings.EqualFold(h.Get("Upgrade"), "websocket") && strings.Contains(strings.ToLower(h.Get("Connection")), "upgrade")
+}
+
 // StreamNotifications makes a WebSocket of the request. The stream outlives the
 // handler, so that neither the time limit of requests nor their number counts it.
 func (s *Server) StreamNotifications(ctx context.Context, r StreamNotificationsRequestObject) (StreamNotificationsResponseObject, error) {
 	if origin := httpx.Header(ctx).Get("Origin"); origin != "" && !slices.Contains(s.Origins, origin) {
 		return nil, errOrigin
+	}
+	if !handshake(httpx.Header(ctx)) {
+		return nil, errHandshake
 	}
 	grant, err := s.Service.SpendTicket(ctx, r.Params.Ticket)
 	if err != nil {
