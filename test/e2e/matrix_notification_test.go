@@ -49,7 +49,7 @@ var notificationFixtures = map[string]fixture{
 	"getPushPublicKey": {status: 200},
 
 	"createStreamTicket":  {status: 201},
-	"streamNotifications": {status: 401, query: url.Values{"ticket": {"jpt_unknown_ticket"}}},
+	"streamNotifications": {status: 400, query: url.Values{"ticket": {"jpt_unknown_ticket"}}},
 
 	"getUnsubscribePage":    {status: 404, query: url.Values{"token": {"not-a-token-of-ours"}}},
 	"unsubscribe":           {status: 404, query: url.Values{"token": {"not-a-token-of-ours"}}, body: body("List-Unsubscribe", "One-Click")},
