@@ -128,7 +128,7 @@ var authFixtures = map[string]fixture{
 	"revokeSession": {status: 204, path: session},
 
 	"getMfa":                  {status: 200},
-	"enrolTotp":               {status: 201},
+	"enrolTotp":               {status: 201, spends: theAccount},
 	"removeTotp":              {status: 409},
 	"confirmTotp":             {status: 409, spends: theAccount, body: body("code", "000000")},
 	"regenerateRecoveryCodes": {status: 409},

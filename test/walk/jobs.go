@@ -104,7 +104,8 @@ func (w *Walk) publish(ctx context.Context) error {
 	return (&client{http: w.http, base: w.Board}).call(ctx, http.MethodPost, "/_board/jobs", 201, nil, nil)
 }
 
-// addSources adds sources that are not there yet and returns the ids of all.
+// addSources adds sources that are not there yet, enables them and returns the ids
+// of all.
 func (w *Walk) addSources(ctx context.Context, sources []Source) ([]string, error) {
 	for _, s := range sources {
 		body := map[string]any{"platform": s.Platform}
@@ -121,16 +122,25 @@ func (w *Walk) addSources(ctx context.Context, sources []Source) ([]string, erro
 		}
 	}
 	var list struct {
-		Items []struct{ ID, Platform, Token string }
+		Items []struct {
+			ID, Platform, Token string
+			Enabled             bool
+		}
 	}
 	if err := w.admin.get(ctx, "/api/v1/jobs/sources", &list); err != nil {
 		return nil, err
 	}
 	var ids []string
 	for _, s := range list.Items {
-		if slices.ContainsFunc(sources, func(x Source) bool { return x.Platform == s.Platform && x.Token == s.Token }) {
-			ids = append(ids, s.ID)
+		if !slices.ContainsFunc(sources, func(x Source) bool { return x.Platform == s.Platform && x.Token == s.Token }) {
+			continue
 		}
+		if !s.Enabled { // somebody has turned it off since an earlier walk
+			if err := w.admin.call(ctx, http.MethodPatch, "/api/v1/jobs/sources/"+s.ID, 200, map[string]any{"enabled": true}, nil); err != nil {
+				return nil, err
+			}
+		}
+		ids = append(ids, s.ID)
 	}
 	if len(ids) < len(sources) {
 		return nil, fmt.Errorf("%d sources were added and %d are listed", len(sources), len(ids))

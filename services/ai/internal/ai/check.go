@@ -178,7 +178,7 @@ func checkExtracted(j *ExtractedJob, text string) (dropped int, err error) {
 		j.CompanyName = nil
 	}
 	for _, field := range []**Extracted[string]{&j.Seniority, &j.EmploymentType, &j.Remote, &j.Education} {
-		known := *field != nil && (*field).Source == nil && field == &j.Seniority // of a title that the caller knew
+		known := *field != nil && (*field).Source == nil && (field == &j.Seniority || field == &j.Remote) // of a title that the caller knew
 		if !keep(*field != nil, *field != nil && (known || stands((*field).Source))) {
 			*field = nil
 		}

@@ -892,9 +892,11 @@ type ExtractedJob struct {
 	// Example: en-GB
 	Language  *Locale             `json:"language,omitempty"`
 	Languages []ExtractedLanguage `json:"languages"`
-	Remote    *struct {
+
+	// Remote Without a source where it follows from a title that the caller stated.
+	Remote *struct {
 		// Source A passage that a statement rests on.
-		Source Source     `json:"source"`
+		Source *Source    `json:"source,omitempty"`
 		Value  RemoteKind `json:"value"`
 	} `json:"remote,omitempty"`
 	Salary *struct {
@@ -902,9 +904,11 @@ type ExtractedJob struct {
 		Source Source   `json:"source"`
 		Value  PayRange `json:"value"`
 	} `json:"salary,omitempty"`
+
+	// Seniority Without a source where it follows from a title that the caller stated.
 	Seniority *struct {
 		// Source A passage that a statement rests on.
-		Source Source    `json:"source"`
+		Source *Source   `json:"source,omitempty"`
 		Value  Seniority `json:"value"`
 	} `json:"seniority,omitempty"`
 	Skills []ExtractedSkill `json:"skills"`

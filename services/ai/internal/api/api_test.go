@@ -192,3 +192,18 @@ func TestEnginesModelsUsageAndDeletion(t *testing.T) {
 		t.Errorf("footprint: %+v", footprint)
 	}
 }
+
+// What follows from a title that the caller stated has no passage to point at.
+func TestExtractFromAStatedTitle(t *testing.T) {
+	t.Parallel()
+	var got struct {
+		Seniority, Remote struct {
+			Value  string
+			Source any
+		}
+	}
+	newAPI(t).User(t, owner).Do(t, "POST", "/api/v1/ai/extract-job", object{"text": "You write Go.", "title": "Senior Engineer (remote)"}).Want(200).JSON(&got)
+	if got.Seniority.Value != "senior" || got.Remote.Value != "remote" || got.Seniority.Source != nil || got.Remote.Source != nil {
+		t.Errorf("extracted %+v", got)
+	}
+}
