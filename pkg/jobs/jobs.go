@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 )
 
 const (
@@ -122,6 +123,7 @@ func New(pool *pgxpool.Pool, o Options) (*Client, error) {
 		JobTimeout: o.Timeout, RescueStuckJobsAfter: 2 * o.Timeout, SoftStopTimeout: 5 * time.Second,
 		ReindexerIndexNames: []string{}, // needs an owner's rights, and the tables stay small
 		Logger:              o.Log, ErrorHandler: o.Errors,
+		Middleware: []rivertype.Middleware{&tracing{}},
 	}
 	open := func() (*river.Client[pgx.Tx], error) {
 		c := config // River changes what it is given

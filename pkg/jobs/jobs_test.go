@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/pkg/testkit"
@@ -112,6 +114,38 @@ func TestJobsAreDoneIfTheirTransactionCommits(t *testing.T) {
 	}
 	if word := <-heard; word != "kept" {
 		t.Errorf("heard %q", word)
+	}
+}
+
+// A job goes on with the trace of the transaction that called for it.
+func TestJobsGoOnWithTheTrace(t *testing.T) {
+	t.Parallel()
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+	seen := make(chan string, 1)
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[shout]) error {
+		carrier := propagation.MapCarrier{}
+		propagation.TraceContext{}.Inject(ctx, carrier)
+		seen <- carrier["traceparent"]
+		return nil
+	}))
+	c, err := New(things(t), Options{Workers: workers, Queues: map[string]int{river.QueueDefault: 1}, Poll: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer start(t, c)()
+	traced := propagation.TraceContext{}.Extract(t.Context(), propagation.MapCarrier{"traceparent": parent})
+	for ctx, want := range map[context.Context]string{traced: parent, t.Context(): ""} {
+		job, err := c.Insert(ctx, shout{"traced"}, &river.InsertOpts{Metadata: []byte(`{"of":"the caller"}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := <-seen; got != want {
+			t.Errorf("the job works in the trace %q, not %q", got, want)
+		}
+		if !strings.Contains(string(job.Job.Metadata), `"of": "the caller"`) && !strings.Contains(string(job.Job.Metadata), `"of":"the caller"`) {
+			t.Errorf("the job's metadata are %s", job.Job.Metadata)
+		}
 	}
 }
 
