@@ -47,13 +47,9 @@ func (c *Config) boards() ([]source.Board, error) {
 		if platform == "" {
 			continue
 		}
-		b := source.Board{Platform: platform, Token: token, Name: strings.ReplaceAll(token, "-", " ")}
-		if platform == "schemaorg" {
-			b.Name = ""
-			b.BaseURL = "" // the token is the address, or a name on the local job site
-			if c.SourceBaseURL != "" && !strings.Contains(token, "://") {
-				b.BaseURL = c.SourceBaseURL
-			}
+		b := source.Board{Platform: platform, Token: token}
+		if platform == "schemaorg" && c.SourceBaseURL != "" && !strings.Contains(token, "://") {
+			b.BaseURL = c.SourceBaseURL // the token is the address, or a name on the local job site
 		}
 		if err := source.Validate(b); err != nil {
 			return nil, fmt.Errorf("SOURCES: %s: %w", s, err)

@@ -100,6 +100,7 @@ func run(ctx context.Context, args []string) error {
 		"gathering":   s.ConsumeWith(gather),
 		"events":      s.Consume(job.QueueJobEvents, jobs.Apply),
 		"indexer":     jobs.Index,
+		"renewal":     jobs.RenewIndex,
 		"maintenance": maintenance.Run,
 		"sources":     func(ctx context.Context) error { return jobs.KeepSources(ctx, boards) },
 	}, nil)

@@ -608,65 +608,6 @@ func (q *Queries) JobTexts(ctx context.Context, ids []uuid.UUID) ([]JobTextsRow,
 	return items, nil
 }
 
-const jobsByID = `-- name: JobsByID :many
-SELECT id, version, company_id, company_name, title, language, location, country, region, city, latitude, longitude, remote, employment_type, seniority, pay_min, pay_max, pay_currency, pay_period, pay_year_max, required_skills, nice_skills, platforms, posted_at, valid_through, closed_at, closed_reason, hidden, enrich_hash, text_hash, enrich_attempts, enrich_after, created_at, updated_at FROM jobs WHERE id = ANY($1::uuid[])
-`
-
-func (q *Queries) JobsByID(ctx context.Context, ids []uuid.UUID) ([]Job, error) {
-	rows, err := q.db.Query(ctx, jobsByID, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Job
-	for rows.Next() {
-		var i Job
-		if err := rows.Scan(
-			&i.ID,
-			&i.Version,
-			&i.CompanyID,
-			&i.CompanyName,
-			&i.Title,
-			&i.Language,
-			&i.Location,
-			&i.Country,
-			&i.Region,
-			&i.City,
-			&i.Latitude,
-			&i.Longitude,
-			&i.Remote,
-			&i.EmploymentType,
-			&i.Seniority,
-			&i.PayMin,
-			&i.PayMax,
-			&i.PayCurrency,
-			&i.PayPeriod,
-			&i.PayYearMax,
-			&i.RequiredSkills,
-			&i.NiceSkills,
-			&i.Platforms,
-			&i.PostedAt,
-			&i.ValidThrough,
-			&i.ClosedAt,
-			&i.ClosedReason,
-			&i.Hidden,
-			&i.EnrichHash,
-			&i.TextHash,
-			&i.EnrichAttempts,
-			&i.EnrichAfter,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const jobsClose = `-- name: JobsClose :many
 UPDATE jobs SET closed_at = $1::timestamptz, closed_reason = $2, version = version + 1, updated_at = $1
 WHERE id = ANY($3::uuid[]) AND closed_at IS NULL
@@ -766,6 +707,78 @@ func (q *Queries) JobsExpired(ctx context.Context, now time.Time) ([]uuid.UUID, 
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const jobsFound = `-- name: JobsFound :many
+SELECT j.id, j.version, j.company_id, j.company_name, j.title, j.language, j.location, j.country, j.region, j.city, j.latitude, j.longitude, j.remote, j.employment_type, j.seniority, j.pay_min, j.pay_max, j.pay_currency, j.pay_period, j.pay_year_max, j.required_skills, j.nice_skills, j.platforms, j.posted_at, j.valid_through, j.closed_at, j.closed_reason, j.hidden, j.enrich_hash, j.text_hash, j.enrich_attempts, j.enrich_after, j.created_at, j.updated_at, EXISTS (SELECT 1 FROM saved_jobs s WHERE s.user_id = $1 AND s.job_id = j.id) AS saved
+FROM jobs j WHERE j.id = ANY($2::uuid[]) AND j.closed_at IS NULL AND NOT j.hidden
+`
+
+type JobsFoundParams struct {
+	UserID uuid.UUID
+	Ids    []uuid.UUID
+}
+
+type JobsFoundRow struct {
+	Job   Job
+	Saved bool
+}
+
+// Open jobs, and whether the user saved them.
+func (q *Queries) JobsFound(ctx context.Context, arg JobsFoundParams) ([]JobsFoundRow, error) {
+	rows, err := q.db.Query(ctx, jobsFound, arg.UserID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []JobsFoundRow
+	for rows.Next() {
+		var i JobsFoundRow
+		if err := rows.Scan(
+			&i.Job.ID,
+			&i.Job.Version,
+			&i.Job.CompanyID,
+			&i.Job.CompanyName,
+			&i.Job.Title,
+			&i.Job.Language,
+			&i.Job.Location,
+			&i.Job.Country,
+			&i.Job.Region,
+			&i.Job.City,
+			&i.Job.Latitude,
+			&i.Job.Longitude,
+			&i.Job.Remote,
+			&i.Job.EmploymentType,
+			&i.Job.Seniority,
+			&i.Job.PayMin,
+			&i.Job.PayMax,
+			&i.Job.PayCurrency,
+			&i.Job.PayPeriod,
+			&i.Job.PayYearMax,
+			&i.Job.RequiredSkills,
+			&i.Job.NiceSkills,
+			&i.Job.Platforms,
+			&i.Job.PostedAt,
+			&i.Job.ValidThrough,
+			&i.Job.ClosedAt,
+			&i.Job.ClosedReason,
+			&i.Job.Hidden,
+			&i.Job.EnrichHash,
+			&i.Job.TextHash,
+			&i.Job.EnrichAttempts,
+			&i.Job.EnrichAfter,
+			&i.Job.CreatedAt,
+			&i.Job.UpdatedAt,
+			&i.Saved,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

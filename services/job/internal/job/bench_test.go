@@ -168,18 +168,22 @@ func fillDatabase(b *testing.B, f *fixture, r *rand.Rand, n int) {
 	must(b, err)
 	for done := 0; done < n; {
 		var rows []row
+		var texts []textRow
 		for _, p := range generate(r, "bench", min(1000, n-done)) {
 			country := []string{"DE", "DE", "GB", "US", "FR"}[r.IntN(5)]
 			top := float64(60_000 + r.IntN(60_000))
-			rows = append(rows, row{ID: newID(), CompanyID: company, CompanyName: fmt.Sprintf("Company %d", r.IntN(2000)), Title: p.Title, HTML: p.HTML, Plain: p.HTML, Language: "en",
+			rows = append(rows, row{ID: newID(), CompanyID: company, CompanyName: fmt.Sprintf("Company %d", r.IntN(2000)), Title: p.Title, Language: "en",
 				Location: p.Place, Country: country, Remote: []string{"remote", "hybrid", "onsite"}[r.IntN(3)], EmploymentType: "full_time", Seniority: "senior",
 				PayMax: &top, PayCurrency: "EUR", PayPeriod: "year", PayYearMax: &top, Platform: "greenhouse", PostedAt: time.Now().Add(-time.Duration(r.IntN(1e6)) * time.Second), TextHashHex: "00"})
+			texts = append(texts, textRow{ID: rows[len(rows)-1].ID, Plain: p.HTML})
 		}
 		raw, err := json.Marshal(rows)
 		must(b, err)
 		_, err = f.pool.Exec(b.Context(), insertJobs, string(raw), time.Now())
 		must(b, err)
-		_, err = f.pool.Exec(b.Context(), "INSERT INTO job_texts (job_id, html, plain, words) SELECT id, '', plain, '' FROM json_to_recordset($1::json) AS t("+jobColumns+")", string(raw))
+		raw, err = json.Marshal(texts)
+		must(b, err)
+		_, err = f.pool.Exec(b.Context(), "INSERT INTO job_texts (job_id, html, plain, words) SELECT id, '', plain, '' FROM json_to_recordset($1::json) AS t("+textColumns+")", string(raw))
 		must(b, err)
 		done += len(rows)
 	}

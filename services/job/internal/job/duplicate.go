@@ -145,9 +145,18 @@ func companyKey(name string) string {
 	return cutBytes(key, 300)
 }
 
+// wordSet is the set of what stands between bars.
+func wordSet(list string) map[string]bool {
+	set := map[string]bool{}
+	for w := range strings.SplitSeq(list, "|") {
+		set[w] = true
+	}
+	return set
+}
+
 var (
 	bracketed  = regexp.MustCompile(`[(\[][^)\]]*[)\]]`)
-	titleNoise = word(`remote|hybrid|onsite|home office|homeoffice|full time|fulltime|part time|vollzeit|teilzeit|new|urgent|job|position|role|opening|hiring|mwd|fmd|the|a|an|and|und|of|for|fur|in|at|im|or`)
+	titleNoise = wordSet(`remote|hybrid|onsite|home office|homeoffice|full time|fulltime|part time|vollzeit|teilzeit|new|urgent|job|position|role|opening|hiring|mwd|fmd|the|a|an|and|und|of|for|fur|in|at|im|or`)
 	sameWord   = strings.NewReplacer(" sr ", " senior ", " jr ", " junior ", " eng ", " engineer ", " mgr ", " manager ", " dev ", " developer ", " swe ", " software engineer ", " fullstack ", " full stack ", " frontend ", " front end ", " backend ", " back end ", " entwicklerin ", " entwickler ", " ingenieurin ", " ingenieur ")
 )
 
@@ -161,7 +170,7 @@ func titleWords(title string, p Place) []string {
 	place := " " + fold(p.Text+" "+p.City+" "+p.Region) + " "
 	var words []string
 	for _, w := range strings.Fields(t) {
-		if titleNoise.MatchString(w) || strings.Contains(place, " "+w+" ") || contains(words, w) {
+		if titleNoise[w] || strings.Contains(place, " "+w+" ") || contains(words, w) {
 			continue
 		}
 		words = append(words, w)
@@ -173,19 +182,19 @@ func titleWords(title string, p Place) []string {
 }
 
 // level words are of the title what two jobs of one company differ in.
-var levelWord = word(`senior|junior|lead|principal|staff|head|director|intern|i|ii|iii|iv|1|2|3|4|5|manager|chief|associate|working|student|werkstudent|praktikum|ausbildung`)
+var levelWord = wordSet(`senior|junior|lead|principal|staff|head|director|intern|i|ii|iii|iv|1|2|3|4|5|manager|chief|associate|working|student|werkstudent|praktikum|ausbildung`)
 
 func titlesAlike(a, b []string) bool {
-	common, level := 0, func(w string) bool { return levelWord.MatchString(w) }
+	common := 0
 	for _, w := range a {
 		if contains(b, w) {
 			common++
-		} else if level(w) {
+		} else if levelWord[w] {
 			return false
 		}
 	}
 	for _, w := range b {
-		if level(w) && !contains(a, w) {
+		if levelWord[w] && !contains(a, w) {
 			return false
 		}
 	}
@@ -225,7 +234,11 @@ type candidate struct {
 }
 
 func candidateOf(l *Listing) candidate {
-	return candidate{companyKey(l.Company), titleWords(l.Title, l.Place), l.Place, newSketch(l.Text)}
+	company := companyKey(l.Company)
+	if company == "" { // two that name nobody are not of one company
+		company = cutBytes("not named: "+l.URL, 300)
+	}
+	return candidate{company, titleWords(l.Title, l.Place), l.Place, newSketch(l.Text)}
 }
 
 // same reports whether two listings of different sources are of one job.

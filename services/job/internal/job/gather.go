@@ -319,11 +319,13 @@ func (t *tx) close(ctx context.Context, ids []uuid.UUID, reason string) (int, er
 	if err != nil {
 		return 0, err
 	}
-	for _, r := range rows {
-		if err := t.emit(ctx, TypeJobClosed, r.ID, JobClosed{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
-			Country: r.Country, Remote: r.Remote, Platforms: r.Platforms, Skills: r.RequiredSkills, Reason: reason, At: t.now}); err != nil {
-			return 0, err
-		}
+	told := make([]outbox.Message, len(rows))
+	for i, r := range rows {
+		told[i] = t.event(TypeJobClosed, r.ID, JobClosed{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
+			Country: r.Country, Remote: r.Remote, Platforms: r.Platforms, Skills: r.RequiredSkills, Reason: reason, At: t.now})
+	}
+	if err := outbox.Append(ctx, t.x, told...); err != nil {
+		return 0, err
 	}
 	return len(rows), t.touch(ctx, ids...)
 }

@@ -176,6 +176,40 @@ func (s *Service) Reindex(ctx context.Context, progress func(n int)) error {
 	})
 }
 
+// RenewIndex builds the index anew if it is of an older definition than this
+// release's, while the old one answers searches. It is a worker, and at its end
+// when the index is up to date.
+func (s *Service) RenewIndex(ctx context.Context) error {
+	for {
+		err := s.renewIndex(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil //nolint:nilerr // stopping
+		}
+		s.Log.WarnContext(ctx, "the search index is of an older release; building it anew is tried again", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(indexPause):
+		}
+	}
+}
+
+func (s *Service) renewIndex(ctx context.Context) error {
+	if old, err := s.Engine.Outdated(ctx); err != nil || !old {
+		return err
+	}
+	return pg.InTx(ctx, s.Pool, func(x pgx.Tx) error {
+		if _, err := x.Exec(ctx, indexLock); err != nil {
+			return err
+		}
+		if old, err := s.Engine.Outdated(ctx); err != nil || !old { // another replica was faster
+			return err
+		}
+		s.Log.InfoContext(ctx, "the search index is of an older release and is built anew")
+		return s.rebuild(ctx, db.New(x), nil)
+	})
+}
+
 // rebuild needs the lock. From the moment that the new index is in the table,
 // whoever writes changes writes them to both; what was changed before is read here.
 func (s *Service) rebuild(ctx context.Context, locked *db.Queries, progress func(n int)) error {

@@ -77,29 +77,6 @@ func summary(r db.Job) Summary {
 	return s
 }
 
-// summaries reads jobs, in the order of the ids; those that are gone, closed or
-// hidden are left out, unless closed ones are wanted.
-func (s *Service) summaries(ctx context.Context, ids []uuid.UUID, closed bool) ([]Summary, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	rows, err := s.q.JobsByID(ctx, ids)
-	if err != nil {
-		return nil, storeError(err)
-	}
-	byID := make(map[uuid.UUID]db.Job, len(rows))
-	for _, r := range rows {
-		byID[r.ID] = r
-	}
-	out := make([]Summary, 0, len(rows))
-	for _, id := range ids {
-		if r, ok := byID[id]; ok && !r.Hidden && (closed || r.ClosedAt == nil) {
-			out = append(out, summary(r))
-		}
-	}
-	return out, nil
-}
-
 // job reads a job by way of the cache; hidden ones do not exist.
 func (s *Service) job(ctx context.Context, id uuid.UUID) (Job, error) {
 	j, err := s.jobs.Get(ctx, id.String(), func(ctx context.Context) (Job, error) { return s.load(ctx, s.q, id) })

@@ -1,10 +1,13 @@
 package job
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jobpilot/jobpilot/pkg/testkit"
 	"github.com/jobpilot/jobpilot/services/job/internal/source"
 )
 
@@ -147,6 +150,28 @@ func TestPay(t *testing.T) {
 	}
 	if p := payOf(60, 70, "USD", "1 HOUR", ""); p == nil || p.YearMax() != 70*2080 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// nextMoney says what this expression does.
+func TestNextMoney(t *testing.T) {
+	t.Parallel()
+	pattern := regexp.MustCompile(`[$€£₹¥]|\b(?:USD|EUR|GBP|CHF|CAD|AUD|NZD|SGD|SEK|NOK|DKK|PLN|INR|BRL|MXN|JPY|CZK|HUF|RON|ZAR|[Ee]uro)\b|zł`)
+	pieces := []string{"USD", "EUR", "EURO", "euro", "Euro", "Europe", "neuro", "eur", "CADS", "xCAD", "zł", "zl", "z", "€", "£", "₹", "¥", "Â", "\xc2", "$", "1", "_", " ", ".", "ß", "PLN", "ZAR", "e", "E"}
+	r := testkit.Rand(t)
+	for range 20_000 {
+		var b strings.Builder
+		for range r.IntN(8) {
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		s := b.String()
+		var got [][]int
+		for begin, end := nextMoney(s, 0); end > 0; begin, end = nextMoney(s, end) {
+			got = append(got, []int{begin, end})
+		}
+		if want := pattern.FindAllStringIndex(s, -1); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Fatalf("%q: %v, want %v", s, got, want)
+		}
 	}
 }
 

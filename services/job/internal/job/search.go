@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/jobpilot/jobpilot/pkg/errs"
+	"github.com/jobpilot/jobpilot/services/job/internal/db"
 	"github.com/jobpilot/jobpilot/services/job/internal/search"
 )
 
@@ -92,24 +93,31 @@ func (s *Service) Search(ctx context.Context, user uuid.UUID, q search.Query, p 
 		return Found{}, err
 	}
 	out := Found{Total: f.Result.Total, Facets: f.Result.Facets, Degraded: f.Degraded, Last: f.Result.Last}
+	if len(f.Result.Hits) == 0 {
+		return out, nil
+	}
 	ids := make([]uuid.UUID, len(f.Result.Hits))
-	hits := make(map[uuid.UUID]search.Hit, len(ids))
 	for i, h := range f.Result.Hits {
-		ids[i], hits[h.ID] = h.ID, h
+		ids[i] = h.ID
 	}
-	list, err := s.summaries(ctx, ids, false)
+	// What jobs say is the database's: those that are closed meanwhile are not there.
+	rows, err := s.q.JobsFound(ctx, db.JobsFoundParams{UserID: user, Ids: ids})
 	if err != nil {
-		return Found{}, err
+		return Found{}, storeError(err)
 	}
-	saved, err := s.savedAmong(ctx, user, ids)
-	if err != nil {
-		return Found{}, err
+	byID := make(map[uuid.UUID]*db.JobsFoundRow, len(rows))
+	for i := range rows {
+		byID[rows[i].Job.ID] = &rows[i]
 	}
-	for _, j := range list {
-		h := hits[j.ID]
-		x := FoundJob{Summary: j, Saved: saved[j.ID], Highlights: h.Highlights, DistanceKm: h.DistanceKm}
-		if q.Lat != nil && j.Place.Latitude != nil && j.Place.Longitude != nil {
-			km := kilometres(*q.Lat, *q.Lon, *j.Place.Latitude, *j.Place.Longitude)
+	out.Jobs = make([]FoundJob, 0, len(rows))
+	for _, h := range f.Result.Hits {
+		r, ok := byID[h.ID]
+		if !ok {
+			continue
+		}
+		x := FoundJob{Summary: summary(r.Job), Saved: r.Saved, Highlights: h.Highlights, DistanceKm: h.DistanceKm}
+		if q.Lat != nil && x.Place.Latitude != nil && x.Place.Longitude != nil {
+			km := kilometres(*q.Lat, *q.Lon, *x.Place.Latitude, *x.Place.Longitude)
 			x.DistanceKm = &km
 		}
 		out.Jobs = append(out.Jobs, x)
@@ -129,14 +137,13 @@ func (s *Service) find(ctx context.Context, q search.Query, p search.Page, cache
 			s.metrics.searches.WithLabelValues("engine").Inc()
 			return found{Result: r}, nil
 		}
-		if !errors.Is(err, search.ErrAway) {
+		if !s.unanswered(ctx, err) {
 			return found{}, err
 		}
 		if p.After != nil && !inDatabase(p.After) {
 			return found{}, errEngineLeft.With(err)
 		}
 		s.metrics.searches.WithLabelValues("database").Inc()
-		s.Log.InfoContext(ctx, "the database answers a search", slog.Any("error", err))
 		r, err = s.searchDatabase(ctx, q, p)
 		return found{r, true}, storeError(err)
 	}
@@ -167,6 +174,20 @@ func (s *Service) find(ctx context.Context, q search.Query, p search.Page, cache
 	return f, err
 }
 
+// unanswered reports whether the database is to answer in the engine's place: it is
+// away, or its index cannot run the query.
+func (s *Service) unanswered(ctx context.Context, err error) bool {
+	switch {
+	case errors.Is(err, search.ErrAway):
+		s.Log.InfoContext(ctx, "the database answers a search", slog.Any("error", err))
+	case errors.Is(err, search.ErrRefused):
+		s.Log.ErrorContext(ctx, "the database answers a search that the engine refuses", slog.Any("error", err))
+	default:
+		return false
+	}
+	return true
+}
+
 func (s *Service) savedAmong(ctx context.Context, user uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	if user == uuid.Nil || len(ids) == 0 {
 		return nil, nil
@@ -185,7 +206,7 @@ func (s *Service) Suggest(ctx context.Context, kind, typed string, limit int) ([
 		return nil, nil
 	}
 	list, err := s.Engine.Suggest(ctx, kind, typed, limit)
-	if errors.Is(err, search.ErrAway) {
+	if s.unanswered(ctx, err) {
 		return s.suggestDatabase(ctx, kind, typed, limit)
 	}
 	return list, err

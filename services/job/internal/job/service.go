@@ -136,9 +136,14 @@ func (t *tx) touch(ctx context.Context, ids ...uuid.UUID) error {
 // source names this service in its messages.
 const sourceName = "job"
 
-// emit appends an event to the outbox; subject is the id of what it is about.
+// event is an event of this transaction; subject is the id of what it is about.
+func (t *tx) event(typ string, subject uuid.UUID, data any) outbox.Message {
+	return outbox.Message{Type: typ, Source: sourceName, Subject: subject.String(), Time: t.now, Data: data}
+}
+
+// emit appends an event to the outbox.
 func (t *tx) emit(ctx context.Context, typ string, subject uuid.UUID, data any) error {
-	return outbox.Append(ctx, t.x, outbox.Message{Type: typ, Source: sourceName, Subject: subject.String(), Time: t.now, Data: data})
+	return outbox.Append(ctx, t.x, t.event(typ, subject, data))
 }
 
 // storeError gives database errors that reach the edge their kind; every other

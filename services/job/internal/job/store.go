@@ -92,12 +92,10 @@ type prepared struct {
 	textHash    [32]byte
 }
 
-func prepare(l Listing) prepared {
-	if l.Company == "" {
-		l.Company = "Unknown company"
-	}
-	return prepared{Listing: l, candidate: candidateOf(&l)}
-}
+func prepare(l Listing) prepared { return prepared{Listing: l, candidate: candidateOf(&l)} }
+
+// companyName is what the company is called where people read it.
+func (l *Listing) companyName() string { return firstOf(l.Company, "Company not named") }
 
 // hash is of all that the posting says; the time of posting is left out, since it
 // is made up where the source has none.
@@ -117,8 +115,8 @@ type row struct {
 	CompanyID      uuid.UUID  `json:"company_id"`
 	CompanyName    string     `json:"company_name"`
 	Title          string     `json:"title"`
-	HTML           string     `json:"html"`
-	Plain          string     `json:"plain"`
+	HTML           string     `json:"-"` // goes by textRow
+	Plain          string     `json:"-"`
 	Language       string     `json:"language"`
 	Location       string     `json:"location"`
 	Country        string     `json:"country"`
@@ -138,6 +136,16 @@ type row struct {
 	PostedAt       time.Time  `json:"posted_at"`
 	ValidThrough   *time.Time `json:"valid_through"`
 	TextHashHex    string     `json:"text_hash"`
+}
+
+// textRow is what a job says as it is written; see textColumns.
+type textRow struct {
+	ID          uuid.UUID `json:"id"`
+	CompanyName string    `json:"company_name"`
+	Title       string    `json:"title"`
+	Location    string    `json:"location"`
+	HTML        string    `json:"html"`
+	Plain       string    `json:"plain"`
 }
 
 type listingRow struct {
@@ -242,11 +250,8 @@ func (t *tx) companies(ctx context.Context, in *intake, list []prepared) (map[st
 	locks := []string{"source " + in.src.ID.String()}
 	p := db.CompaniesUpsertParams{Now: t.now}
 	for i := range list {
-		if list[i].company == "" { // a name of punctuation only
-			list[i].company = "unknown company"
-		}
 		locks = append(locks, list[i].company)
-		p.Keys, p.Names, p.Ids = append(p.Keys, list[i].company), append(p.Names, list[i].Company), append(p.Ids, newID())
+		p.Keys, p.Names, p.Ids = append(p.Keys, list[i].company), append(p.Names, list[i].companyName()), append(p.Ids, newID())
 	}
 	if err := t.CompaniesLock(ctx, locks); err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ const (
 // piles of combining marks. Joiners stay between letters of scripts that need
 // them. The result is valid UTF-8 in NFC.
 func harmless(s string, keepLines bool) string {
+	if printable(s, keepLines) { // as most texts are
+		return s
+	}
 	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
 	var b strings.Builder
 	b.Grow(len(s))
@@ -35,6 +38,7 @@ func harmless(s string, keepLines bool) string {
 	var last rune
 	for i, c := range s {
 		switch {
+		case ' ' <= c && c <= '~':
 		case c == '\n' && keepLines, c == '\t' && keepLines:
 		case unicode.IsControl(c), c == '\u2028', c == '\u2029':
 			c = ' '
@@ -57,6 +61,16 @@ func harmless(s string, keepLines bool) string {
 		b.WriteRune(c)
 	}
 	return b.String()
+}
+
+// printable reports whether s is of printable ASCII alone.
+func printable(s string, keepLines bool) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < ' ' || c > '~') && (!keepLines || c != '\n' && c != '\t') {
+			return false
+		}
+	}
+	return true
 }
 
 // joins reports whether a letter is of a script that is written with joiners.
@@ -242,9 +256,21 @@ func paragraphs(s string) string {
 // of letters, digits, + and # with one space between.
 func fold(s string) string {
 	var b strings.Builder
+	b.Grow(len(s))
 	space := false
 	for _, c := range norm.NFKD.String(s) {
 		switch {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '#':
+			if space && b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			space = false
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			b.WriteByte(byte(c))
+		case c < utf8.RuneSelf:
+			space = true
 		case unicode.Is(unicode.Mn, c):
 		case c == 'ß':
 			b.WriteString("ss")
@@ -252,7 +278,7 @@ func fold(s string) string {
 			b.WriteByte('o')
 		case c == 'ł' || c == 'Ł':
 			b.WriteByte('l')
-		case unicode.IsLetter(c) || unicode.IsDigit(c) || c == '+' || c == '#':
+		case unicode.IsLetter(c) || unicode.IsDigit(c):
 			if space && b.Len() > 0 {
 				b.WriteByte(' ')
 			}

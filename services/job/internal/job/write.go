@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/jobpilot/jobpilot/pkg/outbox"
 	"github.com/jobpilot/jobpilot/services/job/internal/db"
 )
 
@@ -27,7 +28,7 @@ type writes struct {
 
 func (w *writes) job(p *prepared, id, company uuid.UUID) row {
 	r := row{
-		ID: id, CompanyID: company, CompanyName: p.Company, Title: p.Title, HTML: p.HTML, Plain: p.Text, Language: p.Language,
+		ID: id, CompanyID: company, CompanyName: p.companyName(), Title: p.Title, HTML: p.HTML, Plain: p.Text, Language: p.Language,
 		Location: p.Place.Text, Country: p.Place.Country, Region: p.Place.Region, City: p.Place.City, Latitude: p.Place.Latitude, Longitude: p.Place.Longitude,
 		Remote: p.Remote, EmploymentType: p.Employment, Seniority: p.Seniority, Platform: w.platform, PostedAt: p.Posted, ValidThrough: p.Until,
 		TextHashHex: hex.EncodeToString(p.textHash[:]),
@@ -56,10 +57,11 @@ func (w *writes) listing(p *prepared, id, job uuid.UUID, primary bool) listingRo
 }
 
 const (
-	jobColumns = `id uuid, company_id uuid, company_name text, title text, html text, plain text, language text, location text, country text, region text,
+	jobColumns = `id uuid, company_id uuid, company_name text, title text, language text, location text, country text, region text,
 		city text, latitude double precision, longitude double precision, remote text, employment_type text, seniority text, pay_min double precision,
 		pay_max double precision, pay_currency text, pay_period text, pay_year_max double precision, platform text, posted_at timestamptz,
 		valid_through timestamptz, text_hash text`
+	textColumns    = `id uuid, company_name text, title text, location text, html text, plain text`
 	listingColumns = `id uuid, job_id uuid, external_id text, url text, apply_url text, page text, content jsonb, content_hash text, sketch text, "primary" boolean`
 
 	insertJobs = `INSERT INTO jobs (id, company_id, company_name, title, language, location, country, region, city, latitude, longitude, remote, employment_type,
@@ -83,7 +85,7 @@ const (
 	putTexts = `INSERT INTO job_texts (job_id, html, plain, words)
 		SELECT id, html, plain, setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', company_name), 'B') ||
 			setweight(to_tsvector('simple', location), 'C') || setweight(to_tsvector('simple', left(plain, 20000)), 'D')
-		FROM json_to_recordset($1::json) AS t(` + jobColumns + `)
+		FROM json_to_recordset($1::json) AS t(` + textColumns + `)
 		ON CONFLICT (job_id) DO UPDATE SET html = excluded.html, plain = excluded.plain, words = excluded.words`
 
 	insertListings = `INSERT INTO job_sources (id, job_id, source_id, platform, external_id, url, apply_url, page, content, content_hash, sketch, "primary",
@@ -109,7 +111,12 @@ func (t *tx) write(ctx context.Context, w *writes) error {
 		_, err = t.x.Exec(ctx, statement, append([]any{string(raw), t.now}, more...)...)
 		return err
 	}
-	texts := append(append([]row{}, w.created...), w.changed...)
+	texts := make([]textRow, 0, len(w.created)+len(w.changed))
+	for _, list := range [][]row{w.created, w.changed} {
+		for _, r := range list {
+			texts = append(texts, textRow{r.ID, r.CompanyName, r.Title, r.Location, r.HTML, r.Plain})
+		}
+	}
 	if len(w.demoted) > 0 {
 		if _, err := t.x.Exec(ctx, `UPDATE job_sources SET "primary" = false WHERE job_id = ANY($1)`, w.demoted); err != nil {
 			return err
@@ -160,21 +167,21 @@ func (t *tx) tell(ctx context.Context, w *writes) error {
 	}
 	touched := relisted
 	var fresh []uuid.UUID
+	var told []outbox.Message // one round trip for all
 	for _, r := range w.created {
 		fresh = append(fresh, r.ID)
-		if err := t.emit(ctx, TypeJobPublished, r.ID, JobPublished{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
+		told = append(told, t.event(TypeJobPublished, r.ID, JobPublished{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
 			Country: r.Country, Remote: r.Remote, Platforms: []string{r.Platform}, PayMin: deref(r.PayMin), PayMax: deref(r.PayMax),
-			PayCurrency: r.PayCurrency, PayPeriod: r.PayPeriod, PostedAt: r.PostedAt, At: t.now}); err != nil {
-			return err
-		}
+			PayCurrency: r.PayCurrency, PayPeriod: r.PayPeriod, PostedAt: r.PostedAt, At: t.now}))
 	}
 	for _, r := range w.changed {
 		touched = append(touched, r.ID)
-		if err := t.emit(ctx, TypeJobUpdated, r.ID, JobUpdated{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
+		told = append(told, t.event(TypeJobUpdated, r.ID, JobUpdated{JobID: r.ID, CompanyID: r.CompanyID, Title: r.Title, CompanyName: r.CompanyName,
 			Country: r.Country, Remote: r.Remote, Platforms: []string{r.Platform}, PayMin: deref(r.PayMin), PayMax: deref(r.PayMax),
-			PayCurrency: r.PayCurrency, PayPeriod: r.PayPeriod, PostedAt: r.PostedAt, At: t.now}); err != nil {
-			return err
-		}
+			PayCurrency: r.PayCurrency, PayPeriod: r.PayPeriod, PostedAt: r.PostedAt, At: t.now}))
+	}
+	if err := outbox.Append(ctx, t.x, told...); err != nil {
+		return err
 	}
 	if len(fresh) > 0 {
 		if err := t.AlertQueueAdd(ctx, fresh); err != nil {

@@ -3,6 +3,12 @@ package search
 // m is a JSON object.
 type m = map[string]any
 
+// Version is the number of the definition, which an index carries in its mapping.
+// An index of a lower one is built anew when the service starts; one of a higher
+// one, of a release that was rolled back, is left alone. Raise it with every
+// change of the definition: a test holds it to that.
+const Version = 1
+
 // definition is the index of jobs. Text is analysed without regard to language:
 // folded to ASCII and, in a second field, stemmed lightly for English, which most
 // postings are in. Facets are keywords as they are shown; filters compare them in
@@ -31,6 +37,7 @@ var definition = m{
 	},
 	"mappings": m{
 		"dynamic": "strict",
+		"_meta":   m{"version": Version},
 		"_source": m{"includes": []string{"title", "description"}}, // what is highlighted; all else comes from Postgres
 		"properties": m{
 			"title":          m{"type": "text", "analyzer": "words", "search_analyzer": "words_search", "fields": m{"raw": keyword, "plain": plain, "start": completed}},

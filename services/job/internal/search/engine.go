@@ -26,8 +26,13 @@ import (
 	"github.com/elastic/go-elasticsearch/v8"
 )
 
-// ErrAway means that the engine does not answer, or not in time.
-var ErrAway = errors.New("search: the engine does not answer")
+var (
+	// ErrAway means that the engine does not answer, or not in time.
+	ErrAway = errors.New("search: the engine does not answer")
+	// ErrRefused means that the index cannot run the query: it is of an older
+	// definition, and not built anew yet.
+	ErrRefused = errors.New("search: the engine refuses the query")
+)
 
 // Engine is a connection to the engine, for the indices of one prefix. It is safe
 // for concurrent use.
@@ -192,9 +197,15 @@ func reason(raw []byte) string {
 	return string(raw[:min(len(raw), 200)])
 }
 
-func isNotFound(err error) bool {
+func isNotFound(err error) bool { return status(err) == http.StatusNotFound }
+
+// status is that of the engine's answer, if err is one.
+func status(err error) int {
 	var a *answerError
-	return errors.As(err, &a) && a.Status == http.StatusNotFound
+	if errors.As(err, &a) {
+		return a.Status
+	}
+	return 0
 }
 
 // Alias is the name that is searched.
@@ -221,6 +232,28 @@ func (e *Engine) Current(ctx context.Context) (string, error) {
 		return name, err
 	}
 	return "", err
+}
+
+// Outdated reports whether the index behind the alias is of an older definition
+// than this [Version]. Without an index there is nothing outdated.
+func (e *Engine) Outdated(ctx context.Context) (bool, error) {
+	var a map[string]struct {
+		Mappings struct {
+			Meta struct {
+				Version int `json:"version"`
+			} `json:"_meta"`
+		} `json:"mappings"`
+	}
+	err := e.do(ctx, http.MethodGet, "/"+e.Alias()+"/_mapping", nil, adminTimeout, &a)
+	if isNotFound(err) {
+		return false, nil
+	}
+	for _, index := range a {
+		if index.Mappings.Meta.Version < Version {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // Swap puts an index behind the alias, at once and in place of what was there.

@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"regexp"
@@ -108,12 +109,20 @@ func (e *Engine) Search(ctx context.Context, q Query, p Page) (Result, error) {
 	}
 	var a answer
 	if err := e.do(ctx, http.MethodPost, "/"+e.Alias()+"/_search?filter_path=hits.total.value,hits.hits._id,hits.hits._score,hits.hits.sort,hits.hits.highlight,aggregations", body, searchTimeout, &a); err != nil {
-		if isNotFound(err) { // no index yet
-			return Result{}, ErrAway
-		}
-		return Result{}, err
+		return Result{}, unanswered(err)
 	}
 	return a.result(p), nil
+}
+
+// unanswered says of the failure of a query whether somebody else is to be asked.
+func unanswered(err error) error {
+	switch status(err) {
+	case http.StatusNotFound: // no index yet
+		return ErrAway
+	case http.StatusBadRequest:
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
 }
 
 type answer struct {
@@ -360,10 +369,7 @@ func (e *Engine) Suggest(ctx context.Context, kind, typed string, limit int) ([]
 	}
 	var a answer
 	if err := e.do(ctx, http.MethodPost, "/"+e.Alias()+"/_search?filter_path=aggregations", body, searchTimeout, &a); err != nil {
-		if isNotFound(err) {
-			return nil, ErrAway
-		}
-		return nil, err
+		return nil, unanswered(err)
 	}
 	var out []Facet
 	for _, b := range a.Aggregations["found"].Values.Buckets {

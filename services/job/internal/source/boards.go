@@ -7,6 +7,7 @@ import (
 	"html"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jobpilot/jobpilot/services/job/internal/fetch"
@@ -24,7 +25,17 @@ func greenhouse(ctx context.Context, r *Run) error {
 	if !jobs.has("jobs") {
 		return errShape
 	}
-	company, offices := r.Name, map[string][]Place(nil)
+	var offices map[string][]Place
+	company := sync.OnceValue(func() string {
+		if r.Name != "" {
+			return r.Name
+		}
+		board, err := r.json(ctx, base, false)
+		if err != nil {
+			return ""
+		}
+		return r.object("board", board, "").str("name")
+	})
 	for _, item := range jobs.list("jobs") {
 		o := r.object("job", item, greenhouseFields)
 		p := Posting{
@@ -32,13 +43,8 @@ func greenhouse(ctx context.Context, r *Run) error {
 			HTML:     html.UnescapeString(o.need("content")), // is escaped once more than HTML is
 			Language: o.str("language"), Posted: o.time("first_published", "updated_at"), Until: o.time("application_deadline"),
 		}
-		if p.Company == "" && company == "" {
-			if board, err := r.json(ctx, base, false); err == nil {
-				company = r.object("board", board, "").str("name")
-			}
-		}
 		if p.Company == "" {
-			p.Company = company
+			p.Company = company()
 		}
 		place := o.object("location").need("name")
 		p.Places = []Place{{Text: place}}
@@ -137,9 +143,10 @@ func lever(ctx context.Context, r *Run) error {
 			o := r.object("posting", item, leverFields)
 			categories := o.object("categories")
 			p := Posting{
-				ExternalID: o.need("id"), Title: o.need("text"), Company: r.Name, URL: o.need("hostedUrl"), ApplyURL: o.str("applyUrl"),
+				ExternalID: o.need("id"), Title: o.need("text"), URL: o.need("hostedUrl"), ApplyURL: o.str("applyUrl"),
 				Remote: o.str("workplaceType"), Employment: categories.str("commitment"), Posted: o.unix("createdAt", time.Millisecond),
 			}
+			p.Company = r.companyAt(ctx, p.URL)
 			var text strings.Builder
 			text.WriteString(o.str("description"))
 			for _, l := range o.objects("lists") {
@@ -196,9 +203,10 @@ func ashby(ctx context.Context, r *Run) error {
 			continue
 		}
 		p := Posting{
-			ExternalID: o.need("id"), Title: o.need("title"), Company: r.Name, URL: o.need("jobUrl"), ApplyURL: o.str("applyUrl"),
+			ExternalID: o.need("id"), Title: o.need("title"), URL: o.need("jobUrl"), ApplyURL: o.str("applyUrl"),
 			HTML: o.str("descriptionHtml"), Remote: o.str("workplaceType"), Employment: o.str("employmentType"), Posted: o.time("publishedAt"),
 		}
+		p.Company = r.companyAt(ctx, p.URL)
 		if p.HTML == "" {
 			p.Text = o.need("descriptionPlain")
 		}
@@ -250,12 +258,8 @@ func workable(ctx context.Context, r *Run) error {
 			p.Places = append(p.Places, place)
 			continue
 		}
-		company := answer.str("name")
-		if company == "" {
-			company = r.Name
-		}
 		p := &Posting{
-			ExternalID: id, Title: o.need("title"), Company: company, URL: o.str("shortlink"), ApplyURL: o.str("application_url"), Places: []Place{place},
+			ExternalID: id, Title: o.need("title"), Company: answer.str("name"), URL: o.str("shortlink"), ApplyURL: o.str("application_url"), Places: []Place{place},
 			HTML: o.str("description"), Remote: o.str("workplace_type"), Employment: o.str("employment_type"), Seniority: o.str("experience"), Posted: o.time("published_on", "created_at"),
 		}
 		if p.URL == "" {

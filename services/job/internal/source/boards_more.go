@@ -125,9 +125,6 @@ func recruitee(ctx context.Context, r *Run) error {
 			HTML: o.need("description") + o.str("requirements"), Employment: o.str("employment_type_code"), Seniority: o.str("experience_code"),
 			Posted: o.time("published_at", "created_at"), Until: o.time("close_at"),
 		}
-		if p.Company == "" {
-			p.Company = r.Name
-		}
 		country := o.str("country_code")
 		if country == "" {
 			country = o.str("country")
@@ -206,9 +203,6 @@ func personio(ctx context.Context, r *Run) error {
 		p := Posting{
 			ExternalID: id, Title: e.str("name"), Company: e.str("subcompany"), URL: r.Base() + "/job/" + url.PathEscape(id),
 			Places: []Place{{Text: e.str("office")}}, Employment: e.str("schedule"), Seniority: e.str("seniority"),
-		}
-		if p.Company == "" {
-			p.Company = r.Name
 		}
 		if kind := e.str("employmentType"); kind != "" && kind != "permanent" {
 			p.Employment = kind // intern, trainee, temporary, freelance say more than full-time

@@ -182,7 +182,7 @@ func (o object) number(key string) float64 {
 }
 
 // forms of times that platforms write.
-var forms = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04:05-0700", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05", "2006-01-02", "2006-01-02T15:04Z07:00"}
+var forms = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04:05-0700", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05", "2006-01-02", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"}
 
 func parseTime(s string) (time.Time, bool) {
 	for _, form := range forms {

@@ -12,11 +12,16 @@ package source
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/url"
+	"path"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jobpilot/jobpilot/services/job/internal/fetch"
 )
@@ -191,7 +196,8 @@ type Run struct {
 	sink    Sink
 	report  Report
 	odd     map[string]int
-	partial bool // something was left out
+	partial bool   // something was left out
+	owner   string // see companyAt
 }
 
 // Gather reads a board. have are the validators of the run before. The error is
@@ -263,11 +269,76 @@ func (r *Run) emit(ctx context.Context, p Posting) error {
 		r.problem("a posting without a usable id, title or URL")
 		return nil
 	}
+	if strings.TrimSpace(p.Company) == "" && adapters[r.Platform].token && r.Platform != "schemaorg" {
+		p.Company = firstText(r.Name, spoken(r.Token)) // a board is of one company
+	}
 	if p.ApplyURL != "" && !webURL(p.ApplyURL) {
 		r.problem("an apply URL that is none")
 		p.ApplyURL = ""
 	}
 	return r.sink.Posting(ctx, p)
+}
+
+// companyAt is the company of a board whose API does not name it: what whoever
+// added the board says, the title of the board's page, which is above that of the
+// posting at u, or else the token, as words.
+func (r *Run) companyAt(ctx context.Context, u string) string {
+	if r.Name != "" || r.owner != "" {
+		return firstText(r.Name, r.owner)
+	}
+	at, err := url.Parse(u)
+	if err != nil || !webURL(u) {
+		return ""
+	}
+	r.owner = spoken(r.Token)
+	page, err := r.page(ctx, at.ResolveReference(&url.URL{Path: strings.TrimSuffix(path.Dir(at.Path), "/")}).String(), false)
+	if err != nil {
+		r.problem("the board's page, for the company's name, cannot be read: %v", err)
+		return r.owner
+	}
+	r.owner = firstText(ownerIn(page.Body), r.owner)
+	return r.owner
+}
+
+var (
+	pageTitle = regexp.MustCompile(`(?is)<title[^>]*>([^<]{1,300})</title>`)
+	// titleParts are what titles of boards say beside the company's name.
+	titleParts = regexp.MustCompile(`(?i)^(?:(?:open )?(?:jobs|positions|careers|roles) (?:at|with)|careers?:|work at|join) |[ ]+(?:[-–—|:]\s*)?(?:jobs|careers?|job board|job openings|open (?:positions|roles))$`)
+	notAName   = regexp.MustCompile(`(?i)^(?:jobs?|careers?|lever|ashby|home|job board|job openings|open (?:positions|roles)|not found|error.*|404.*|.*not found|just a moment.*|attention required.*)?$`)
+)
+
+// ownerIn is the company that the title of a board's page names: "Acme", "Acme
+// Jobs", "Jobs at Acme". Empty if it names none.
+func ownerIn(page []byte) string {
+	m := pageTitle.FindSubmatch(page[:min(len(page), 256<<10)])
+	if m == nil {
+		return ""
+	}
+	name := strings.Join(strings.Fields(html.UnescapeString(string(m[1]))), " ")
+	name = strings.TrimSpace(titleParts.ReplaceAllString(name, ""))
+	if notAName.MatchString(name) || len(name) > 120 {
+		return ""
+	}
+	return name
+}
+
+// spoken makes a name of a token: "acme-labs" is "Acme Labs".
+func spoken(token string) string {
+	words := strings.FieldsFunc(token, func(c rune) bool { return c == '-' || c == '_' || c == '.' || c == ' ' })
+	for i, w := range words {
+		first, n := utf8.DecodeRuneInString(w)
+		words[i] = string(unicode.ToUpper(first)) + w[n:]
+	}
+	return strings.Join(words, " ")
+}
+
+func firstText(list ...string) string {
+	for _, s := range list {
+		if strings.TrimSpace(s) != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 func webURL(s string) bool {

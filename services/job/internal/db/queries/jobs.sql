@@ -68,8 +68,10 @@ SELECT * FROM jobs WHERE id = @id;
 -- name: JobLock :one
 SELECT * FROM jobs WHERE id = @id FOR UPDATE;
 
--- name: JobsByID :many
-SELECT * FROM jobs WHERE id = ANY(@ids::uuid[]);
+-- name: JobsFound :many
+-- Open jobs, and whether the user saved them.
+SELECT sqlc.embed(j), EXISTS (SELECT 1 FROM saved_jobs s WHERE s.user_id = @user_id AND s.job_id = j.id) AS saved
+FROM jobs j WHERE j.id = ANY(@ids::uuid[]) AND j.closed_at IS NULL AND NOT j.hidden;
 
 -- name: JobListings :many
 SELECT sqlc.embed(s), o.token, o.base_url, o.name AS source_name FROM job_sources s JOIN sources o ON o.id = s.source_id
