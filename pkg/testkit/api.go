@@ -144,7 +144,11 @@ func (c *Caller) Do(tb testing.TB, method, path string, body any, headers ...str
 		in = bytes.NewReader(raw)
 	}
 	r := httptest.NewRequestWithContext(tb.Context(), method, path, in)
-	if body != nil {
+	switch {
+	case body == nil:
+	case method == http.MethodPatch:
+		r.Header.Set("Content-Type", "application/merge-patch+json")
+	default:
 		r.Header.Set("Content-Type", "application/json")
 	}
 	if c.name != "" {

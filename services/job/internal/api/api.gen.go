@@ -1336,8 +1336,8 @@ type ResolveJobReportJSONRequestBody = ReportResolution
 // AddJobSourceJSONRequestBody defines body for AddJobSource for application/json ContentType.
 type AddJobSourceJSONRequestBody = JobSourceRequest
 
-// UpdateJobSourceJSONRequestBody defines body for UpdateJobSource for application/json ContentType.
-type UpdateJobSourceJSONRequestBody = JobSourcePatch
+// UpdateJobSourceApplicationMergePatchPlusJSONRequestBody defines body for UpdateJobSource for application/merge-patch+json ContentType.
+type UpdateJobSourceApplicationMergePatchPlusJSONRequestBody = JobSourcePatch
 
 // GenerateInterviewQuestionsJSONRequestBody defines body for GenerateInterviewQuestions for application/json ContentType.
 type GenerateInterviewQuestionsJSONRequestBody = QuestionRequest
@@ -3774,7 +3774,7 @@ func (response AddJobSource201JSONResponse) VisitAddJobSourceResponse(w http.Res
 
 type UpdateJobSourceRequestObject struct {
 	SourceID ID `json:"sourceId"`
-	Body     *UpdateJobSourceJSONRequestBody
+	Body     *UpdateJobSourceApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateJobSourceResponseObject interface {
@@ -4840,7 +4840,7 @@ func (sh *strictHandler) UpdateJobSource(w http.ResponseWriter, r *http.Request,
 
 	request.SourceID = sourceID
 
-	var body UpdateJobSourceJSONRequestBody
+	var body UpdateJobSourceApplicationMergePatchPlusJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
 		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
 		return

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	commonFile   = "common.yaml"
-	problemMedia = "application/problem+json"
+	commonFile      = "common.yaml"
+	problemMedia    = "application/problem+json"
+	mergePatchMedia = "application/merge-patch+json"
 )
 
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}

@@ -83,6 +83,7 @@ func TestLintNamesEachFault(t *testing.T) {
 		{"endless list", "          maxItems: 100\n", "", "/components/schemas/ThingPage/properties/items", "maxItems"},
 		{"open request", "    NewThing:\n      type: object\n      additionalProperties: false\n", "    NewThing:\n      type: object\n", "/components/schemas/NewThing", "additionalProperties"},
 		{"default answer", `"201":`, "default:", things + "/post/responses/default", "name each status"},
+		{"patch of another kind", "    put:\n", "    patch:\n", things + "~1{thingId}/patch/requestBody", "merge patch"},
 		{"only refusals", "        \"204\": {description: Changed.}", "        \"404\": {$ref: common.yaml#/components/responses/NotFound}", things + "~1{thingId}/put/responses", "no answer"},
 		{"problem of another kind", "            application/problem+json:\n", "            application/json:\n", things + "/post/responses/409", "application/problem+json"},
 		{"two of one id", "operationId: enter", "operationId: getThing", "/paths/~1api~1v1~1entry/post/operationId", "unique"},

@@ -205,6 +205,9 @@ func (l *linter) body(o *Operation) {
 	if o.Method == http.MethodGet || o.Method == http.MethodHead {
 		l.fault(p, "%s has no body (RFC 9110 §9.3.1); use parameters or POST", o.Method)
 	}
+	if o.Method == http.MethodPatch && o.Spec.RequestBody.Value.Content[mergePatchMedia] == nil {
+		l.fault(p, "PATCH takes a merge patch (RFC 7396): give the body as %s", mergePatchMedia)
+	}
 	for media, content := range o.Spec.RequestBody.Value.Content {
 		l.media(content, p+Pointer("content", media), media, true)
 	}
