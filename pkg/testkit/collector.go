@@ -2,9 +2,11 @@ package testkit
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,9 +15,9 @@ import (
 
 // Span is a finished span as a collector gets it; ids are hex.
 type Span struct {
-	Trace, ID, Parent string
-	Name, Kind        string
-	Attributes        map[string]string // text ones
+	Trace, ID, Parent   string
+	Service, Name, Kind string
+	Attributes          map[string]string // text ones
 }
 
 // Collector is an OpenTelemetry collector that keeps spans for the test. It
@@ -27,8 +29,9 @@ type Collector struct {
 	spans []Span
 }
 
-// NewCollector listens until the test ends.
-func NewCollector(tb testing.TB) *Collector {
+// NewCollector listens until the test ends, at the address that services were
+// told (OTEL_EXPORTER_OTLP_ENDPOINT), or at any for "".
+func NewCollector(tb testing.TB, endpoint string) *Collector {
 	tb.Helper()
 	c := &Collector{}
 	mux := http.NewServeMux()
@@ -43,7 +46,16 @@ func NewCollector(tb testing.TB) *Collector {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte("{}"))
 	})
-	server := httptest.NewServer(mux)
+	server := httptest.NewUnstartedServer(mux)
+	if endpoint != "" {
+		address, err := net.Listen("tcp", strings.TrimPrefix(endpoint, "http://"))
+		if err != nil {
+			tb.Fatalf("collector: %v; does another test collect spans?", err)
+		}
+		_ = server.Listener.Close()
+		server.Listener = address
+	}
+	server.Start()
 	tb.Cleanup(server.Close)
 	c.URL = server.URL
 	return c
@@ -53,30 +65,39 @@ func NewCollector(tb testing.TB) *Collector {
 // opentelemetry/proto/trace/v1/trace.proto.
 type tracesData struct {
 	ResourceSpans []struct {
+		Resource   struct{ Attributes attributes }
 		ScopeSpans []struct {
 			Spans []struct {
 				TraceID, SpanID, ParentSpanID, Name string
 				Kind                                trace.SpanKind
-				Attributes                          []struct {
-					Key   string
-					Value struct{ StringValue string }
-				}
+				Attributes                          attributes
 			}
 		}
 	}
+}
+
+type attributes []struct {
+	Key   string
+	Value struct{ StringValue string }
+}
+
+func (list attributes) byKey() map[string]string {
+	m := make(map[string]string, len(list))
+	for _, a := range list {
+		m[a.Key] = a.Value.StringValue
+	}
+	return m
 }
 
 func (c *Collector) add(in tracesData) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range in.ResourceSpans {
+		service := resource.Resource.Attributes.byKey()["service.name"]
 		for _, scope := range resource.ScopeSpans {
 			for _, s := range scope.Spans {
-				span := Span{Trace: s.TraceID, ID: s.SpanID, Parent: s.ParentSpanID, Name: s.Name, Kind: s.Kind.String(), Attributes: map[string]string{}}
-				for _, a := range s.Attributes {
-					span.Attributes[a.Key] = a.Value.StringValue
-				}
-				c.spans = append(c.spans, span)
+				c.spans = append(c.spans, Span{Trace: s.TraceID, ID: s.SpanID, Parent: s.ParentSpanID, Service: service, Name: s.Name,
+					Kind: s.Kind.String(), Attributes: s.Attributes.byKey()})
 			}
 		}
 	}

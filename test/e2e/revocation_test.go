@@ -7,24 +7,26 @@ import (
 	"github.com/jobpilot/jobpilot/test/e2e/harness"
 )
 
-// works tells at which doors the session's access token is taken: at auth
-// through the gateway, and at another service.
-func works(t *testing.T, u *harness.User) (auth, second bool) {
+// everywhere are operations of auth and of other services that every user may call.
+var everywhere = append([]string{"getAccount"}, harness.Elsewhere...)
+
+// taken tells which of these take the session's access token.
+func taken(t *testing.T, u *harness.User) (by []string) {
 	t.Helper()
-	a := u.Do(t, harness.Call{Op: "getAccount"})
-	b := u.At(harness.Second(t)).Raw(t, "GET", "/second/user", nil)
-	for _, answer := range []*harness.Answer{a, b} {
-		if answer.Status/100 != 2 {
-			answer.WantProblem(t, 401, "unauthenticated")
+	for _, op := range everywhere {
+		if a := u.Do(t, harness.Call{Op: op}); a.Status == 200 {
+			by = append(by, op)
+		} else {
+			a.WantProblem(t, 401, "unauthenticated")
 		}
 	}
-	return a.Status == 200, b.Status == 204
+	return by
 }
 
 func wantAlive(t *testing.T, what string, u *harness.User) {
 	t.Helper()
-	if auth, second := works(t, u); !auth || !second {
-		t.Fatalf("%s is refused: at auth %v, at the second service %v", what, !auth, !second)
+	if by := taken(t, u); len(by) < len(everywhere) {
+		t.Fatalf("%s is taken by %v alone, not by all of %v", what, by, everywhere)
 	}
 }
 
@@ -32,8 +34,8 @@ func wantAlive(t *testing.T, what string, u *harness.User) {
 // without waiting for anything to spread.
 func wantDead(t *testing.T, what string, u *harness.User) {
 	t.Helper()
-	if auth, second := works(t, u); auth || second {
-		t.Errorf("%s still works: at auth %v, at the second service %v", what, auth, second)
+	if by := taken(t, u); len(by) > 0 {
+		t.Errorf("%s is still taken by %v", what, by)
 	}
 	u.As(harness.Credential{}).Do(t, harness.Call{Op: "refresh", Body: members{"refreshToken": u.Refresh}}).WantProblem(t, 401, "invalid_refresh_token")
 }
@@ -163,29 +165,29 @@ func TestRevocationReachesOtherServices(t *testing.T) {
 func TestRolesReachOtherServices(t *testing.T) {
 	t.Parallel()
 	u := harness.NewUser(t)
-	premium := func(u *harness.User) int { return u.At(harness.Second(t)).Raw(t, "GET", "/second/premium", nil).Status }
+	admin := func(u *harness.User) int { return u.Do(t, harness.Call{Op: "listJobSources"}).Status }
 	set := func(roles ...string) {
 		t.Helper()
 		harness.SuperAdmin(t).Do(t, harness.Call{Op: "setUserRoles", Path: map[string]string{"userId": u.ID}, Body: members{"roles": roles}}).Want(t, 200)
 	}
-	if got := premium(u); got != 403 {
+	if got := admin(u); got != 403 {
 		t.Fatalf("a user without the role: %d", got)
 	}
 	for range 3 {
 		for _, step := range []struct {
 			roles []string
 			want  int
-		}{{[]string{"user", "premium"}, 204}, {[]string{"user"}, 403}} {
+		}{{[]string{"user", "admin"}, 200}, {[]string{"user"}, 403}} {
 			before := u
 			set(step.roles...)
-			if got := premium(before); got != 401 && got != 403 { // by its roles it may not even ask
+			if got := admin(before); got != 401 && got != 403 { // by its roles it may not even ask
 				t.Errorf("a token from before the change to %v: %d", step.roles, got)
 			}
-			if auth, second := works(t, before); auth || second {
-				t.Errorf("a token from before the change to %v works: at auth %v, at the second service %v", step.roles, auth, second)
+			if by := taken(t, before); len(by) > 0 {
+				t.Errorf("a token from before the change to %v is taken by %v", step.roles, by)
 			}
 			u = before.Refreshed(t)
-			if got := premium(u); got != step.want {
+			if got := admin(u); got != step.want {
 				t.Errorf("a token from after the change to %v: %d, not %d", step.roles, got, step.want)
 			}
 		}
@@ -196,35 +198,33 @@ func TestRolesReachOtherServices(t *testing.T) {
 func TestAPIKeysReachOtherServices(t *testing.T) {
 	t.Parallel()
 	u := harness.NewUser(t)
-	at := func(key, path string) int {
-		return u.As(harness.Credential{APIKey: key}).At(harness.Second(t)).Raw(t, "GET", path, nil).Status
+	at := func(key string) int {
+		return u.As(harness.Credential{APIKey: key}).Do(t, harness.Call{Op: "listSavedJobs"}).Status
 	}
-	key, id := u.APIKey(t, "account:read")
-	without, _ := u.APIKey(t, "sessions:read")
+	key, id := u.APIKey(t, "jobs:read", "account:read")
+	without, _ := u.APIKey(t, "account:read")
 	for range 3 { // the first looks it up, the next remember
-		if got := at(key, "/second/key"); got != 204 {
+		if got := at(key); got != 200 {
 			t.Fatalf("the key: %d", got)
 		}
-		if got := at(without, "/second/key"); got != 403 {
+		if got := at(without); got != 403 {
 			t.Fatalf("a key without the scope: %d", got)
 		}
-		if got := at(key, "/second/user"); got != 403 {
-			t.Fatalf("the key where no key may be used: %d", got)
-		}
+		u.As(harness.Credential{APIKey: key}).Direct().Do(t, harness.Call{Op: "listJobSources"}).WantProblem(t, 403, "scope_missing") // takes no keys
 	}
 	u.Do(t, harness.Call{Op: "revokeApiKey", Path: map[string]string{"apiKeyId": id}}).Want(t, 204)
-	if got := at(key, "/second/key"); got != 401 {
-		t.Errorf("the revoked key at the second service: %d", got)
+	if got := at(key); got != 401 {
+		t.Errorf("the revoked key elsewhere: %d", got)
 	}
 	u.As(harness.Credential{APIKey: key}).Do(t, harness.Call{Op: "getAccount"}).WantProblem(t, 401, "unauthenticated")
 
 	// What disables the account disables its keys.
-	key, _ = u.APIKey(t, "account:read")
-	if got := at(key, "/second/key"); got != 204 {
+	key, _ = u.APIKey(t, "jobs:read")
+	if got := at(key); got != 200 {
 		t.Fatalf("another key: %d", got)
 	}
 	harness.SuperAdmin(t).Do(t, harness.Call{Op: "disableUser", Path: map[string]string{"userId": u.ID}, Body: members{"reason": "test"}}).Want(t, 200)
-	if got := at(key, "/second/key"); got != 401 {
+	if got := at(key); got != 401 {
 		t.Errorf("a key of a disabled account: %d", got)
 	}
 }

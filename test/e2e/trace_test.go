@@ -4,8 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -85,23 +85,13 @@ func random(n int) string {
 // consumer.
 func TestOneTrace(t *testing.T) {
 	t.Parallel()
-	collector := testkit.NewCollector(t)
-	auth := harness.StartService(t, "auth", "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_BSP_SCHEDULE_DELAY=100")
-	upstream, err := url.Parse(auth.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gateway := harness.StartGateway(t, "AUTH_UPSTREAM="+upstream.Host)
+	collector := testkit.NewCollector(t, harness.Env(t, "OTEL_EXPORTER_OTLP_ENDPOINT"))
+	logs := map[string]*harness.Log{"gateway": harness.NewLog(t, "gateway"), "auth": harness.NewLog(t, "auth")}
 	events := subscribe(t, "auth.user.registered")
 
 	trace, parent, email := random(16), random(8), harness.NewEmail()
-	c := harness.NewClient(t).At(gateway.URL)
-	raw, err := json.Marshal(members{"email": email, "password": harness.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer := c.Raw(t, "POST", "/api/v1/auth/register", raw, "Content-Type", "application/json", "traceparent", "00-"+trace+"-"+parent+"-01").Want(t, 201)
-	id := answer.Header.Get("X-Request-ID")
+	answer := harness.NewClient(t).Do(t, harness.Call{Op: "register", Body: members{"email": email, "password": harness.Password},
+		Header: http.Header{"Traceparent": {"00-" + trace + "-" + parent + "-01"}}}).Want(t, 201)
 
 	// The consumer is told the trace.
 	e := await(t, events, func(e event) bool { return e.Data["email"] == email })
@@ -113,58 +103,94 @@ func TestOneTrace(t *testing.T) {
 		t.Errorf("the event is %+v: %s", e, e.Body)
 	}
 
-	// Spans: the request's within the client's, the statements' within the
-	// request's, and the event written by one of them.
-	var spans []testkit.Span
-	find := func(is func(testkit.Span) bool) (testkit.Span, bool) {
-		i := slices.IndexFunc(spans, is)
-		if i < 0 {
-			return testkit.Span{}, false
-		}
-		return spans[i], true
-	}
-	var request testkit.Span
-	testkit.Eventually(t, "the spans of the request and of its statements", func() bool {
-		spans = collector.Spans(trace)
-		var ok bool
-		if request, ok = find(func(s testkit.Span) bool { return s.Name == "register" }); !ok {
-			return false
-		}
-		_, ok = find(func(s testkit.Span) bool {
-			return strings.Contains(strings.ToUpper(s.Attributes["db.query.text"]+s.Name), "INSERT INTO USERS")
-		})
-		return ok
-	})
-	if request.Parent != parent {
-		t.Errorf("the request's span has the parent %s, not the client's %s", request.Parent, parent)
-	}
-	for _, s := range spans {
-		up, seen := s, 0
-		for ; up.Parent != parent && seen < 20; seen++ {
-			next, ok := find(func(o testkit.Span) bool { return o.ID == up.Parent })
-			if !ok {
-				t.Errorf("span %q hangs in the air", s.Name)
-				break
-			}
-			up = next
-		}
-	}
+	// The request's span is within the client's, and a statement's and the event's
+	// within the request's.
+	wantWay(t, collector, trace, parent, step{"auth", "server", "register"}, step{"auth", "client", "INSERT INTO users"})
+	wantWay(t, collector, trace, parent, step{"auth", "server", "register"}, step{"auth", "producer", "publish auth.user.registered"},
+		step{"notification", "consumer", "process auth.user.registered"})
 
-	// Logs of the gateway and of the service.
-	for name, p := range map[string]*harness.Process{"gateway": gateway, "auth": auth} {
-		found := false
-		testkit.Eventually(t, "the log of the "+name, func() bool {
-			for _, line := range p.Lines(t) {
-				if line["request_id"] == id {
-					found = true
-					if line["trace_id"] != trace {
-						t.Errorf("the %s logs the trace %v, not %s", name, line["trace_id"], trace)
-					}
+	for name, log := range logs {
+		for _, line := range log.Of(t, answer.Header.Get("X-Request-ID")) {
+			if line["trace_id"] != trace {
+				t.Errorf("the %s logs the trace %v, not %s", name, line["trace_id"], trace)
+			}
+		}
+	}
+}
+
+// step is a span on the way of a trace: of a service, of a kind, and with a name that
+// begins so or a statement that says so.
+type step struct{ service, kind, name string }
+
+func (x step) is(s testkit.Span) bool {
+	return s.Service == x.service && s.Kind == x.kind && (strings.HasPrefix(s.Name, x.name) || strings.Contains(s.Attributes["db.query.text"], x.name))
+}
+
+// wantWay waits for a span of the last step whose parents, up to the client's span,
+// are those of the other steps in this order, with others in between.
+func wantWay(t *testing.T, collector *testkit.Collector, trace, client string, way ...step) {
+	t.Helper()
+	var nearest []string // the way of a span of the last step, as far as it is known
+	defer func() {
+		if t.Failed() {
+			t.Logf("the way to %v was\n%s", way[len(way)-1], strings.Join(nearest, "\n"))
+		}
+	}()
+	testkit.Eventually(t, fmt.Sprintf("the way %v in trace %s", way, trace), func() bool {
+		byID := map[string]testkit.Span{}
+		for _, s := range collector.Spans(trace) {
+			byID[s.ID] = s
+		}
+		for _, s := range byID {
+			if !way[len(way)-1].is(s) {
+				continue
+			}
+			left := len(way)
+			nearest = nil
+			for up, known := s, true; known; up, known = byID[up.Parent] {
+				nearest = append(nearest, fmt.Sprint(up.Service, " ", up.Kind, " ", up.Name))
+				if left > 0 && way[left-1].is(up) {
+					left--
+				}
+				if up.Parent == client && left == 0 {
+					return true
 				}
 			}
-			return found
-		})
+		}
+		return false
+	})
+}
+
+// wantApplicationTrace checks that one trace shows an application with a question:
+// from the gateway over the queues, the workflow and the services that the worker
+// asks to the mail.
+func wantApplicationTrace(t *testing.T, collector *testkit.Collector, trace, client string) {
+	t.Helper()
+	worker := []step{
+		{"auto-apply", "server", "submitApplication"},
+		{"auto-apply", "producer", "publish auto-apply.application.requested"},
+		{"orchestrator", "consumer", "process auto-apply.application.requested"},
+		{"orchestrator", "consumer", "work "},
+		{"auto-apply", "server", "dispatchApplication"},
+		{"auto-apply", "producer", "publish auto-apply.application.apply"},
+		{"auto-apply", "consumer", "process auto-apply.application.apply"},
 	}
+	for _, asked := range []step{
+		{"job", "server", "getJobForApply"}, {"user", "server", "getFullProfile"}, {"resume", "server", "renderResumeDocument"}, {"ai", "server", "answerQuestionInternally"},
+	} {
+		wantWay(t, collector, trace, client, append(slices.Clone(worker), step{"auto-apply", "client", ""}, asked)...)
+	}
+	wantWay(t, collector, trace, client, append(slices.Clone(worker),
+		step{"auto-apply", "producer", "publish auto-apply.question.asked"},
+		step{"notification", "consumer", "process auto-apply.question.asked"},
+		step{"notification", "producer", "publish notification.message.send"},
+		step{"notification", "consumer", "process notification.message.send"},
+		step{"notification", "producer", "publish notification.message.delivered"})...)
+	services := map[string]int{}
+	for _, s := range collector.Spans(trace) {
+		services[s.Service]++
+	}
+	t.Logf("one trace: %v spans", services)
 }
 
 // TestLogsTellNoSecrets looks for what was secret in a test's own requests in all

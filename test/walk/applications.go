@@ -147,9 +147,10 @@ func (w *Walk) apply(ctx context.Context) (string, error) {
 	if w.asked, err = request("asks for a text of one's own alone", false, func(p posting) bool {
 		u := p.unknown()
 		return len(p.Modes) == 0 && len(u) == 1 && u[0] == "motivation"
-	}, nil); err != nil {
+	}, func(posting) error { w.user.trace = w.Trace; return nil }); err != nil {
 		return "", err
 	}
+	w.user.trace = ""
 	if w.parked, err = request("has a CAPTCHA", false, func(p posting) bool {
 		return slices.Equal(p.Modes, []string{"captcha"}) && len(p.unknown()) == 0
 	}, nil); err != nil {

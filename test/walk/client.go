@@ -16,6 +16,7 @@ type client struct {
 	http        *http.Client
 	base, token string
 	serviceKey  string
+	trace       string // traceparent
 }
 
 // maxAnswer bounds what is read of an answer, in bytes.
@@ -28,7 +29,7 @@ func (c *client) do(ctx context.Context, method, path, contentType string, body 
 		return 0, nil, err
 	}
 	req.Header.Set("User-Agent", "jobpilot-demo")
-	for name, value := range map[string]string{"Content-Type": contentType, "X-Service-Key": c.serviceKey} {
+	for name, value := range map[string]string{"Content-Type": contentType, "X-Service-Key": c.serviceKey, "traceparent": c.trace} {
 		if value != "" {
 			req.Header.Set(name, value)
 		}

@@ -31,6 +31,9 @@ type Options struct {
 	Folder   string // for pictures and files; it is made
 	Resume   string // file to upload; empty: the samples
 	Sources  []Source
+	// Trace is the traceparent of the request for the application with a question
+	// (W3C Trace Context); empty: it has none.
+	Trace string
 }
 
 // Source is a board to gather jobs from. Some platforms do not tell whose it is.

@@ -50,7 +50,7 @@ func (in instance) gatewayEnv(l *layout, corsOrigins string) []envVar {
 		for _, class := range []string{"LOGIN", "WRITE", "READ", "SEARCH", "PUBLIC"} {
 			vars = append(vars, envVar{"RATE_" + class, "5000r/s"}, envVar{"BURST_" + class, "5000"})
 		}
-		vars = append(vars, envVar{"CONNECTIONS_PER_CLIENT", "2000"})
+		vars = append(vars, envVar{"CONNECTIONS_PER_CLIENT", "2000"}, envVar{"GATEWAY_TRACE_FLAGS", "00"})
 	}
 	return vars
 }

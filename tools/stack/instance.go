@@ -161,6 +161,10 @@ func (in instance) writeEnv(l *layout, secrets map[string]string) (map[string]st
 			envVar{"POSTGRES_ADDR", addr(portPostgres)},
 			envVar{"PGBOUNCER_ADDR", addr(portPgBouncer)},
 			envVar{"RABBITMQ_ADMIN_URL", b.rabbitAdminURL()},
+			// Where a test may listen for the spans of a trace that it began; no other trace is sampled.
+			envVar{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://" + addr(in.port(portTraces))},
+			envVar{"OTEL_TRACES_SAMPLER", "parentbased_always_off"},
+			envVar{"OTEL_BSP_SCHEDULE_DELAY", "200"}, // ms
 		)
 	}
 	services, err := l.schemas()

@@ -23,6 +23,7 @@ const (
 	portBoard        = 18080 // tools/jobboard, the local job site
 	portGatewayHTTP  = 8080
 	portGatewayHTTPS = 8443
+	portTraces       = 4318 // a test's collector of spans, in the instance "test"
 
 	// adminOffset is added to a service's port for its admin listener.
 	adminOffset = 1000

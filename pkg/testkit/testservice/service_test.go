@@ -159,7 +159,7 @@ func (s *service) filed(tb testing.TB, id string) bool {
 
 // Not parallel: tracing is set up for the whole process.
 func TestOneTraceFromRequestToConsumer(t *testing.T) {
-	collector := testkit.NewCollector(t)
+	collector := testkit.NewCollector(t, "")
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	// The batch of spans is sent when the service stops, so it runs in here.
 	t.Run("run", func(t *testing.T) {

@@ -126,6 +126,17 @@ func Operations(t testing.TB) []*Operation {
 	return contracts.operations
 }
 
+// Services are those that have a contract, by name.
+func Services(t testing.TB) []string {
+	t.Helper()
+	var names []string
+	for _, o := range Operations(t) {
+		names = append(names, o.Service)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Op finds an operation by its id.
 func Op(t testing.TB, id string) *Operation {
 	t.Helper()

@@ -62,23 +62,40 @@ func missing() (fault string) {
 	}()
 	t, end := testkit.Example()
 	defer end()
-	answers(t, Env(t, "GATEWAY_URL")+"/healthz")
-	answers(t, "http://"+ServiceEnv(t, "auth")["ADMIN_ADDR"]+"/readyz")
+	deadline := time.Now().Add(readyWithin)
+	urls := []string{Env(t, "GATEWAY_URL") + "/healthz", Env(t, "JOBBOARD_URL") + "/_board/health"}
+	for _, service := range Services(t) {
+		urls = append(urls, "http://"+ServiceEnv(t, service)["ADMIN_ADDR"]+"/readyz")
+	}
+	for _, url := range urls {
+		err := answers(t, url)
+		for ; err != nil && time.Now().Before(deadline); err = answers(t, url) {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	return ""
 }
 
-func answers(t testing.TB, url string) {
+// readyWithin is how long the programs of an instance may take that is being
+// started, or whose servers come back.
+const readyWithin = 30 * time.Second
+
+func answers(t testing.TB, url string) error {
 	t.Helper()
-	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: TLS(t)}}
+	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: TLS(t), DisableKeepAlives: true}}
 	resp, err := c.Get(url)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-		t.Fatalf("%s answers %s: %s", url, resp.Status, body)
+		return fmt.Errorf("%s answers %s: %s", url, resp.Status, body)
 	}
+	return nil
 }
 
 // Env is a variable of the instance.
