@@ -89,14 +89,18 @@ func NewMaintenance(s *Service) (*jobs.Client, error) {
 // rescue looks after applications whose worker is gone: those that may have been
 // sent are unconfirmed, the others are taken up again.
 func (s *Service) rescue(ctx context.Context) error {
-	ids, err := s.q.Stuck(ctx, s.now().Add(-workLimit-time.Minute))
+	ids, err := s.q.Stuck(ctx, s.now().Add(-sendLimit))
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
 		err := s.inTx(ctx, func(t *tx) error {
 			a, err := t.ApplicationLock(ctx, id)
-			if err != nil || a.UpdatedAt.After(t.now.Add(-workLimit)) {
+			limit := WorkTimeout
+			if a.State == Submitting {
+				limit = sendLimit
+			}
+			if err != nil || a.UpdatedAt.After(t.now.Add(-limit)) {
 				return err
 			}
 			a.Attempt++

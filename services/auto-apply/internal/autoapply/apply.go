@@ -26,6 +26,9 @@ const (
 	workLimit = 4 * time.Minute
 	// WorkTimeout is the time limit of a consumer: an attempt, and waiting for its turn.
 	WorkTimeout = workLimit + time.Minute
+	// sendLimit is how long pressing the button can take, with what follows until it
+	// is known and recorded.
+	sendLimit = 90 * time.Second
 	// lastTry of the queue (api/asyncapi/events.yaml): afterwards it failed.
 	lastTry = 6
 
@@ -104,8 +107,8 @@ func (s *Service) claim(ctx context.Context, id uuid.UUID) (*db.Application, err
 		}
 		switch a.State {
 		case Submitting:
-			// Its worker may be alive: it is left alone for as long as an attempt takes.
-			if t.now.Sub(a.UpdatedAt) < workLimit {
+			// Its worker may be alive: it is left alone for as long as sending takes.
+			if t.now.Sub(a.UpdatedAt) < sendLimit {
 				return nil
 			}
 			a.Attempt++
@@ -140,8 +143,22 @@ func (s *Service) claim(ctx context.Context, id uuid.UUID) (*db.Application, err
 	return mine, err
 }
 
-// change works on the application while it is this worker's.
+// change works on the application while it is this worker's. Once the button was
+// pressed, nobody else knows what became of it: a database that is away is waited for.
 func (x *attempt) change(ctx context.Context, fn func(t *tx, a *db.Application) error) error {
+	err := x.tryChange(ctx, fn)
+	for began := time.Now(); x.app.State == Submitting && errs.KindOf(err) == errs.Unavailable && time.Since(began) < sendLimit; {
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+		err = x.tryChange(ctx, fn)
+	}
+	return err
+}
+
+func (x *attempt) tryChange(ctx context.Context, fn func(t *tx, a *db.Application) error) error {
 	return x.inTx(ctx, func(t *tx) error {
 		a, err := t.ApplicationLock(ctx, x.app.ID)
 		if err != nil {

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobpilot/jobpilot/pkg/pg"
+	"github.com/jobpilot/jobpilot/pkg/testkit"
+	"github.com/jobpilot/jobpilot/services/auto-apply/internal/db"
 	"github.com/jobpilot/jobpilot/services/auto-apply/internal/form"
 )
 
@@ -241,7 +244,7 @@ func TestWorkerThatDied(t *testing.T) {
 	if again, err := f.claim(t.Context(), app); err != nil || again != nil {
 		t.Fatalf("it is taken while it may be being sent: %+v %v", again, err)
 	}
-	f.Now = func() time.Time { return time.Now().Add(workLimit + 2*time.Minute) }
+	f.Now = func() time.Time { return time.Now().Add(sendLimit + time.Second) }
 	must(t, f.rescue(t.Context()))
 	d := f.state(app, Unconfirmed)
 	if !strings.Contains(d.Reason, "nobody knows") {
@@ -255,6 +258,36 @@ func TestWorkerThatDied(t *testing.T) {
 	must(t, f.Rebuild(t.Context(), app))
 	if after := f.state(app, Unconfirmed).Application; after.Seq != before.Seq || after.Reason != before.Reason || !after.CreatedAt.Equal(before.CreatedAt) || after.CompanyName != before.CompanyName {
 		t.Errorf("rebuilt %+v, was %+v", after, before)
+	}
+}
+
+// The database goes away between the press of the button and its record: what was
+// seen is recorded when it is back.
+func TestDatabaseAwayAfterThePress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, id := f.posting("platform=careers&mode=none")
+	app := f.submit(id, false)
+	proxy, url := testkit.ProxyURL(t, f.pool.Config().ConnString())
+	pool, err := pg.Open(t.Context(), url, pg.Options{})
+	must(t, err)
+	t.Cleanup(pool.Close)
+	s := f.worker()
+	s.Pool = pool
+	a, err := f.claim(t.Context(), app)
+	must(t, err)
+	x := &attempt{Service: s, app: *a}
+	must(t, x.mark(t.Context()))
+	tries := 0
+	must(t, x.change(t.Context(), func(tx *tx, a *db.Application) error {
+		if tries++; tries == 1 {
+			proxy.Cut()
+		}
+		return tx.move(t.Context(), a, Submitted, ByMachine, "")
+	}))
+	f.state(app, Submitted)
+	if tries != 2 {
+		t.Errorf("it was tried %d times", tries)
 	}
 }
 
