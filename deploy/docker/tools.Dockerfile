@@ -1,4 +1,4 @@
-# Migrations and preparation: what runs once, before the services of a release.
+# Migrations and preparation: what runs once, before the services of a release; and the local job site.
 #
 #   docker build -f deploy/docker/tools.Dockerfile -t jobpilot/tools .
 ARG GO_IMAGE=golang:1.26-alpine
@@ -9,7 +9,7 @@ ENV GOWORK=off CGO_ENABLED=0
 WORKDIR /src
 COPY pkg/ pkg/
 COPY tools/ tools/
-RUN go build -C tools -buildvcs=false -trimpath -ldflags "-s -w" -o /out/ ./migrate ./stack
+RUN go build -C tools -buildvcs=false -trimpath -ldflags "-s -w" -o /out/ ./migrate ./stack ./jobboard
 
 FROM ${RUN_IMAGE}
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

@@ -236,6 +236,7 @@ func (s stack) run(in instance, args []string) error {
 }
 
 // clean stops everything and removes the data; with all, what was downloaded too.
+// The secrets of containers stay as long as their volumes may be there.
 func (s stack) clean(all bool) error {
 	l := s.l
 	if err := s.down(nil); err != nil {
@@ -247,7 +248,7 @@ func (s stack) clean(all bool) error {
 			return err
 		}
 		for _, e := range entries {
-			if !all && (e.Name() == "tools" || e.Name() == "bin") {
+			if !all && slices.Contains([]string{"tools", "bin", "compose"}, e.Name()) {
 				continue
 			}
 			if err := os.RemoveAll(filepath.Join(l.data, e.Name())); err != nil {

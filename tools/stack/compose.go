@@ -5,17 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 )
 
+// composeCommands are what follows "docker compose" for the commands that the
+// platform in containers shares with the one on this machine.
+var composeCommands = map[string][]string{
+	"up":     {"up", "--build", "--detach", "--wait", "--remove-orphans"},
+	"down":   {"down", "--remove-orphans"},
+	"status": {"ps", "--all"},
+	"logs":   {"logs", "--follow", "--tail", "200"},
+	"clean":  {"down", "--remove-orphans", "--volumes", "--rmi", "local"},
+}
+
 // compose runs docker compose with secrets that are made once, in the data folder.
 func (s stack) compose(args []string) error {
-	if len(args) != 1 || (args[0] != "up" && args[0] != "down") {
-		return errors.New("usage: compose up|down")
+	var command []string
+	if len(args) > 0 {
+		command = composeCommands[args[0]]
+	}
+	if command == nil || strings.HasPrefix(args[len(args)-1], "-") {
+		return errors.New("usage: compose up|down|status|logs|clean [SERVICE]")
 	}
 	if !onPath("docker")() {
 		return errors.New("docker is not installed; install it, or run everything without: make up")
+	}
+	if args[0] != "clean" && !exists(s.l.path("compose", "env"))() && exec.Command("docker", "volume", "inspect", "jobpilot_postgres").Run() == nil {
+		return fmt.Errorf("volumes of an earlier run are there, but not their secrets in %s; put those back, or remove the data: make clean STACK=compose",
+			s.l.path("compose"))
 	}
 	if err := s.l.ensureCertificate(time.Now()); err != nil {
 		return err
@@ -24,21 +43,16 @@ func (s stack) compose(args []string) error {
 	if err != nil {
 		return err
 	}
-	command := []string{"compose", "--env-file", env, "--project-directory", s.l.root}
-	if args[0] == "up" {
-		command = append(command, "up", "--build", "--detach", "--wait")
-	} else {
-		command = append(command, "down")
-	}
-	return become("docker", command...)
+	command = append([]string{"compose", "--env-file", env, "--project-directory", s.l.root}, command...)
+	return become("docker", append(command, args[1:]...)...)
 }
 
 // composeEnv writes the values that docker-compose.yml refers to.
 func (l *layout) composeEnv() (string, error) {
-	if _, err := l.mkdir(0o700, "env"); err != nil {
+	if _, err := l.mkdir(0o700, "compose"); err != nil {
 		return "", err
 	}
-	old, err := readEnvMap(l.path("env", "compose.env"))
+	old, err := readEnvMap(l.path("compose", "env"))
 	if err != nil {
 		return "", err
 	}
@@ -49,11 +63,11 @@ func (l *layout) composeEnv() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if _, err := l.write(0o644, b, "env", "compose-tls", name); err != nil {
+		if _, err := l.write(0o644, b, "compose", "tls", name); err != nil {
 			return "", err
 		}
 	}
-	vars := []envVar{{"TLS_DIR", l.path("env", "compose-tls")}}
+	vars := []envVar{{"TLS_DIR", l.path("compose", "tls")}}
 	for _, name := range []string{"POSTGRES_PASSWORD", "PGBOUNCER_PASSWORD", "REDIS_PASSWORD", "RABBITMQ_ADMIN_PASSWORD", "RABBITMQ_PASSWORD",
 		"S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "MIGRATE_PASSWORD"} {
 		vars = append(vars, envVar{name, keep(old, name, password)})
@@ -77,7 +91,7 @@ func (l *layout) composeEnv() (string, error) {
 	for _, name := range []string{"LOOKUP_KEY", "CURSOR_KEY", "PASSWORD_PEPPER", "VAPID_PRIVATE_KEY"} {
 		vars = append(vars, envVar{name, keep(old, name, key256)})
 	}
-	return l.write(0o600, formatEnv("Values for docker-compose.yml, made once by tools/stack.", vars), "env", "compose.env")
+	return l.write(0o600, formatEnv("Values for docker-compose.yml, made once by tools/stack.", vars), "compose", "env")
 }
 
 // servicePasswordName is the variable with the password of a service's database role.

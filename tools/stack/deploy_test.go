@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -190,6 +191,25 @@ func TestInstanceEnvironmentIsComplete(t *testing.T) {
 	}
 }
 
+// Images are built without go.work, so what they are built from must stand by itself.
+func TestModulesBuildAlone(t *testing.T) {
+	t.Parallel()
+	modules, err := filepath.Glob(repo(t).source("services/*/go.mod"))
+	if err != nil || len(modules) == 0 {
+		t.Fatalf("no modules: %v", err)
+	}
+	for _, mod := range append(modules, repo(t).source("tools/go.mod")) {
+		cmd := exec.Command("go", "list", "-deps", "./...")
+		cmd.Dir = filepath.Dir(mod)
+		cmd.Env = append(os.Environ(), "GOWORK=off")
+		var faults strings.Builder
+		cmd.Stderr = &faults
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%s: %v; run there: GOWORK=off go mod tidy\n%s", cmd.Dir, err, &faults)
+		}
+	}
+}
+
 func TestDockerfiles(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(repo(t).source("deploy/docker/*.Dockerfile"))
@@ -204,17 +224,23 @@ func TestDockerfiles(t *testing.T) {
 }
 
 // dockerfileFaults checks what this project wants of every image: base images
-// that can be replaced, a last stage in which nothing is run or installed, and
-// a user by number, which Kubernetes can verify not to be root.
+// that can be replaced, a stage in which nothing is run or installed, and a
+// user by number, which Kubernetes can verify not to be root. A stage is an
+// image unless another copies from it.
 func dockerfileFaults(text string) []string {
 	var faults []string
-	args := map[string]bool{}
-	stages, user, lastRuns := 0, "", false
+	type stage struct {
+		name, user string
+		runs       bool
+	}
+	var stages []stage
+	args, copied := map[string]bool{}, map[string]bool{}
 	for _, line := range strings.Split(text, "\n") {
 		f := strings.Fields(line)
 		if len(f) < 2 {
 			continue
 		}
+		last := len(stages) - 1
 		switch strings.ToUpper(f[0]) {
 		case "#":
 			if strings.HasPrefix(f[1], "syntax=") {
@@ -224,24 +250,31 @@ func dockerfileFaults(text string) []string {
 			name, _, _ := strings.Cut(f[1], "=")
 			args[name] = true
 		case "FROM":
-			stages, user, lastRuns = stages+1, "", false
+			stages = append(stages, stage{name: f[len(f)-1]})
 			if !args[strings.Trim(f[1], "${}")] {
 				faults = append(faults, f[1]+" is not a build argument")
 			}
+		case "COPY":
+			copied[strings.TrimPrefix(f[1], "--from=")] = true
 		case "RUN":
-			lastRuns = true
+			stages[last].runs = true
 		case "USER":
-			user = f[1]
+			stages[last].user = f[1]
 		}
 	}
-	if stages < 2 {
+	if len(stages) < 2 {
 		faults = append(faults, "has one stage only")
 	}
-	if lastRuns {
-		faults = append(faults, "runs something in the last stage")
-	}
-	if !regexp.MustCompile(`^[1-9]\d*(:[1-9]\d*)?$`).MatchString(user) {
-		faults = append(faults, "last stage has no numeric USER other than root")
+	for _, s := range stages {
+		if copied[s.name] {
+			continue
+		}
+		if s.runs {
+			faults = append(faults, s.name+": runs something in the image's stage")
+		}
+		if !regexp.MustCompile(`^[1-9]\d*(:[1-9]\d*)?$`).MatchString(s.user) {
+			faults = append(faults, s.name+": has no numeric USER other than root")
+		}
 	}
 	return faults
 }

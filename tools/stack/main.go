@@ -22,7 +22,7 @@ const usage = `usage: stack COMMAND [-instance dev|test] …
   env [SERVICE]        print the environment, as NAME=value
   test [-only STAGE] [SERVICE]   everything CI runs, or a part, with a summary
   dlq list|show|replay|drop [QUEUE [ID…|all]]   work on dead messages
-  compose up|down      the same platform with Docker Compose
+  compose up|down|status|logs|clean [SERVICE]   the same platform with Docker Compose
   prepare              make databases, queues and buckets on the servers that the environment names
   run PROGRAM ARG…     run a program with the instance's environment
   clean [-all]         stop everything and remove the data; -all: the tools too
