@@ -1,11 +1,11 @@
 // Package chaos kills what the platform stands on, without warning, while people
-// register, and then counts: nothing that was promised may be lost, and nothing
-// be done twice.
+// register and while one plays the main job, and then counts: nothing that was
+// promised may be lost, and nothing be done twice.
 //
 // It runs against instance "test" and kills the servers that all instances share,
 // so it must run alone. CHAOS_REGISTRATIONS is how many people register (500),
-// CHAOS_SEED repeats a run's random choices: who is killed, and at which of the
-// registrations.
+// CHAOS_SEEDS how often the main job is played (2). CHAOS_SEED repeats a run's
+// random choices: who is killed, and at which registration or step.
 package chaos
 
 import (
@@ -53,7 +53,7 @@ func TestRegistrations(t *testing.T) {
 
 	began := time.Now()
 	w := newWitness(ctx, t)
-	k := newKiller(t, rng, n)
+	k := newKiller(t, among(rng, n))
 	p := newPeople(t, n)
 
 	killing, stopKilling := context.WithCancel(ctx)

@@ -23,15 +23,26 @@ import (
 // it is the server itself.
 type victim struct{ program, command string }
 
-var victims = []victim{
-	{"test-auth", "auth"}, {"pgbouncer", "pgbouncer"}, {"rabbitmq", "beam.smp"}, {"redis", "redis-server"}, {"postgres", "postgres"},
-}
+var (
+	// registering are those that take part in a registration.
+	registering = []victim{
+		{"test-auth", "auth"}, {"pgbouncer", "pgbouncer"}, {"rabbitmq", "beam.smp"}, {"redis", "redis-server"}, {"postgres", "postgres"},
+	}
+	// everybody are all processes of the stack. The job site and the mail catcher are
+	// not among them: they stand for companies and mail providers outside, and what
+	// they received, which they keep in memory, is the evidence.
+	everybody = append([]victim{
+		{"epmd", "epmd"}, {"search", "java"}, {"s3", "versitygw"}, {"test-gateway", "nginx"},
+		{"test-user", "user"}, {"test-resume", "resume"}, {"test-job", "job"}, {"test-auto-apply", "auto-apply"}, {"test-ai", "ai"},
+		{"test-notification", "notification"}, {"test-analytics", "analytics"}, {"test-orchestrator", "orchestrator"},
+	}, registering...)
+)
 
-// killer kills programs when registrations reach certain numbers.
+// killer kills programs at certain points of a run.
 type killer struct {
 	t    *testing.T
 	runs string // the folder of pid files
-	plan map[int]kill
+	plan plan
 	due  chan kill
 	done chan struct{}
 
@@ -39,31 +50,52 @@ type killer struct {
 	killed map[string]int
 }
 
+// plan says who dies at which point.
+type plan map[int][]kill
+
 type kill struct {
 	victim
-	after time.Duration // that the registration began
+	after time.Duration // that the point was reached
 }
 
-// newKiller plans at least one death for each, and one in sixty registrations.
-func newKiller(t *testing.T, rng *rand.Rand, registrations int) *killer {
+func newKiller(t *testing.T, p plan) *killer {
 	t.Helper()
-	n := max(len(victims), registrations/60)
-	k := &killer{t: t, runs: filepath.Join(testkit.Root(t), ".data/run"), plan: map[int]kill{}, due: make(chan kill, n), done: make(chan struct{}), killed: map[string]int{}}
-	turn := slices.Clone(victims)
+	n := 0
+	for _, kills := range p {
+		n += len(kills)
+	}
+	return &killer{t: t, runs: filepath.Join(testkit.Root(t), ".data/run"), plan: p, due: make(chan kill, n), done: make(chan struct{}), killed: map[string]int{}}
+}
+
+// among plans at least one death for each, and one in sixty registrations.
+func among(rng *rand.Rand, registrations int) plan {
+	n := max(len(registering), registrations/60)
+	p := plan{}
+	turn := slices.Clone(registering)
 	for i := range n {
-		if i%len(victims) == 0 {
+		if i%len(turn) == 0 {
 			rng.Shuffle(len(turn), func(a, b int) { turn[a], turn[b] = turn[b], turn[a] })
 		}
 		// One in each n-th of the run, anywhere in it.
 		at := registrations*i/n + rng.IntN(max(1, registrations/n))
-		k.plan[at] = kill{turn[i%len(turn)], time.Duration(rng.IntN(200)) * time.Millisecond}
+		p[at] = append(p[at], kill{turn[i%len(turn)], time.Duration(rng.IntN(200)) * time.Millisecond})
 	}
-	return k
+	return p
 }
 
-// reached is told when a registration begins.
+// once plans one death for each, at any of the steps or soon after.
+func once(rng *rand.Rand, steps int) plan {
+	p := plan{}
+	for _, i := range rng.Perm(len(everybody)) {
+		at := rng.IntN(steps)
+		p[at] = append(p[at], kill{everybody[i], time.Duration(rng.IntN(2000)) * time.Millisecond})
+	}
+	return p
+}
+
+// reached is told when a registration or a step begins.
 func (k *killer) reached(i int) {
-	if kill, ok := k.plan[i]; ok {
+	for _, kill := range k.plan[i] {
 		k.due <- kill
 	}
 }
@@ -87,6 +119,7 @@ func (k *killer) run(ctx context.Context) {
 			k.t.Errorf("%s could not be killed: %v", next.program, err)
 			return
 		}
+		k.t.Logf("killed %s", next.program)
 		k.mu.Lock()
 		k.killed[next.command]++
 		k.mu.Unlock()

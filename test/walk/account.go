@@ -39,8 +39,8 @@ func (w *Walk) verify(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%q", m.Subject), w.user.call(ctx, http.MethodPost, "/api/v1/auth/verify-email", 204,
-		map[string]any{"token": mailedToken.FindString(m.Text)}, nil)
+	return fmt.Sprintf("%q", m.Subject), done(w.user.call(ctx, http.MethodPost, "/api/v1/auth/verify-email", 204,
+		map[string]any{"token": mailedToken.FindString(m.Text)}, nil))
 }
 
 func (w *Walk) credentials() map[string]any {
@@ -82,7 +82,7 @@ func (w *Walk) findProfile(ctx context.Context) (string, error) {
 	err := until(ctx, "the profile that a registration makes", func() (bool, error) {
 		err := w.user.get(ctx, "/api/v1/users/me", nil)
 		var no *statusError
-		if errors.As(err, &no) && no.got == http.StatusNotFound {
+		if errors.As(err, &no) && no.status == http.StatusNotFound {
 			return false, errNotYet
 		}
 		return err == nil, err
@@ -122,7 +122,7 @@ type mail struct {
 // mails are those that were sent to an address.
 func (w *Walk) mails(ctx context.Context, address string) ([]mail, error) {
 	var list []mail
-	err := (&client{http: w.http, base: w.Mail}).get(ctx, "/email?to.address="+url.QueryEscape(address), &list)
+	err := w.client(w.Mail).get(ctx, "/email?to.address="+url.QueryEscape(address), &list)
 	if err != nil {
 		err = fmt.Errorf("read the mail catcher: %w", err)
 	}
@@ -147,8 +147,11 @@ func (w *Walk) awaitMail(ctx context.Context, address string, match func(mail) b
 // becomeAdmin makes an administrator on auth's command line, as the first one of an
 // installation is made, and signs in.
 func (w *Walk) becomeAdmin(ctx context.Context) (string, error) {
-	email := "operator." + strings.ToLower(rand.Text()[:10]) + "@example.com"
-	if err := w.command(ctx, "auth", w.password+"\n", "admin", "create", "--email", email); err != nil {
+	email, err := w.look(func(ctx context.Context) (string, error) {
+		email := "operator." + strings.ToLower(rand.Text()[:10]) + "@example.com" // each time another: one may be there already
+		return email, w.command(ctx, "auth", w.password+"\n", "admin", "create", "--email", email)
+	})(ctx)
+	if err != nil {
 		return "", err
 	}
 	return email + ", made on auth's command line", logIn(ctx, w.admin, map[string]any{"email": email, "password": w.password, "deviceName": "The demo"})

@@ -99,7 +99,7 @@ func (w *Walk) saveSettings(ctx context.Context) (string, error) {
 
 // apply chooses nine postings by what their forms ask and applies to all.
 func (w *Walk) apply(ctx context.Context) (string, error) {
-	board := &client{http: w.http, base: w.Board}
+	board := w.client(w.Board)
 	var all struct{ Items []posting }
 	if err := board.get(ctx, "/_board/jobs", &all); err != nil {
 		return "", err
@@ -126,9 +126,7 @@ func (w *Walk) apply(ctx context.Context) (string, error) {
 				}
 			}
 			a := application{posting: p, job: j}
-			var made struct{ ID string }
-			err = w.user.call(ctx, http.MethodPost, "/api/v1/applications", 201, map[string]any{"jobId": j.ID, "resumeId": w.resume.id, "review": review}, &made)
-			a.id = made.ID
+			a.id, err = w.request(ctx, j, review)
 			return a, err
 		}
 		return application{}, fmt.Errorf("no posting of the job site %s; start it anew with more postings (JOBBOARD_JOBS)", why)
@@ -172,6 +170,25 @@ func (w *Walk) apply(ctx context.Context) (string, error) {
 		said += fmt.Sprintf("\n%-14s %s", x.why, x.a.job)
 	}
 	return said, nil
+}
+
+// request asks for an application and returns its id.
+func (w *Walk) request(ctx context.Context, j job, review bool) (string, error) {
+	var made struct{ ID string }
+	err := w.user.call(ctx, http.MethodPost, "/api/v1/applications", 201, map[string]any{"jobId": j.ID, "resumeId": w.resume.id, "review": review}, &made)
+	if err == nil || done(err) != nil {
+		return made.ID, err
+	}
+	var list struct{ Items []struct{ ID, JobID string } }
+	if err := w.user.get(ctx, "/api/v1/applications?limit=50", &list); err != nil {
+		return "", err
+	}
+	for _, a := range list.Items {
+		if a.JobID == j.ID {
+			return a.ID, nil
+		}
+	}
+	return "", err
 }
 
 func rank(p posting) int {
@@ -236,7 +253,8 @@ func (w *Walk) find(ctx context.Context, p posting) (job, bool, error) {
 var ended = []string{"needs_review", "needs_answers", "needs_captcha", "submitted", "unconfirmed", "failed", "closed", "withdrawn", "cancelled"}
 
 // awaitState waits, by what comes over the WebSocket, until an application is in a
-// state, and fails when it ends up in another; it may have been parked in past.
+// state, and fails when it ends up in another; it may have been parked in past. In a
+// patient walk one that was to be sent may end as unconfirmed.
 func (w *Walk) awaitState(ctx context.Context, a application, want, past string) (s state, err error) {
 	var e struct{ ApplicationID, To, Reason string }
 	last := ""
@@ -251,6 +269,10 @@ func (w *Walk) awaitState(ctx context.Context, a application, want, past string)
 	}
 	if err := w.user.get(ctx, "/api/v1/applications/"+a.id, &s); err != nil {
 		return s, err
+	}
+	if w.Patience > 0 && want == "submitted" && e.To == "unconfirmed" {
+		w.unconfirmed[a.id] = true
+		return s, nil
 	}
 	if e.To != want {
 		var q struct {
@@ -267,7 +289,7 @@ func (w *Walk) awaitSent(ctx context.Context, a application) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(s.Screenshots) == 0 {
+	if len(s.Screenshots) == 0 && !w.unconfirmed[a.id] {
 		return "", fmt.Errorf("%s was sent without a picture", a.job)
 	}
 	var way []string
@@ -312,7 +334,7 @@ func (w *Walk) reviewOne(ctx context.Context) (string, error) {
 	for _, x := range f.Files {
 		said += fmt.Sprintf("\n%-34s %-8s %s, %d KiB", x.Field, "file", x.Name, x.Size/1024)
 	}
-	if err := w.user.call(ctx, http.MethodPost, path+"/review/approve", 200, nil, nil); err != nil {
+	if err := done(w.user.call(ctx, http.MethodPost, path+"/review/approve", 200, nil, nil)); err != nil {
 		return "", err
 	}
 	_, err := w.awaitState(ctx, w.reviewed, "submitted", "needs_review")
@@ -348,7 +370,7 @@ func (w *Walk) answerOne(ctx context.Context) (string, error) {
 		answers = append(answers, map[string]any{"questionId": q.ID, "values": []string{value}})
 		said += "\nasked:    " + q.Question + "\nanswered: " + value
 	}
-	if err := w.user.call(ctx, http.MethodPost, path+"/questions", 200, map[string]any{"answers": answers}, nil); err != nil {
+	if err := done(w.user.call(ctx, http.MethodPost, path+"/questions", 200, map[string]any{"answers": answers}, nil)); err != nil {
 		return "", err
 	}
 	_, err := w.awaitState(ctx, w.asked, "submitted", "needs_answers")
@@ -365,17 +387,30 @@ func (w *Walk) closedOne(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return w.closed.job.String() + "\n" + s.Application.Reason, (&client{http: w.http, base: w.Board}).call(ctx, http.MethodPut, "/_board/modes", 200,
+	return w.closed.job.String() + "\n" + s.Application.Reason, w.client(w.Board).call(ctx, http.MethodPut, "/_board/modes", 200,
 		map[string]any{"job": w.closed.posting.Key, "modes": []string{}}, nil)
 }
 
-// submitted are the applications that were sent.
-func (w *Walk) submitted() []application {
+// made are the applications that were to be sent.
+func (w *Walk) made() []application {
 	var list []application
 	for _, p := range platforms {
 		list = append(list, w.sent[p.name])
 	}
 	return append(list, w.reviewed, w.asked)
+}
+
+// Told are the states, submitted or unconfirmed, that the user was told of
+// applications that were to be sent, by the job site's keys.
+func (w *Walk) Told() map[string]string {
+	told := map[string]string{}
+	for _, a := range w.made() {
+		told[a.posting.Key] = "submitted"
+		if w.unconfirmed[a.id] {
+			told[a.posting.Key] = "unconfirmed"
+		}
+	}
+	return told
 }
 
 func (w *Walk) received(ctx context.Context) (string, error) {
@@ -388,7 +423,7 @@ func (w *Walk) received(ctx context.Context) (string, error) {
 			Files        []struct{ ContentType string }
 		}
 	}
-	if err := (&client{http: w.http, base: w.Board}).get(ctx, "/_board/submissions?email="+url.QueryEscape(w.email), &list); err != nil {
+	if err := w.client(w.Board).get(ctx, "/_board/submissions?email="+url.QueryEscape(w.email), &list); err != nil {
 		return "", err
 	}
 	got := map[string]int{}
@@ -398,20 +433,22 @@ func (w *Walk) received(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("the employer of %s received something odd: %+v", x.Job, x)
 		}
 	}
-	for _, a := range w.submitted() {
-		if got[a.posting.Key] != 1 {
-			return "", fmt.Errorf("the employer of %s received it %d times: %v", a.posting.Key, got[a.posting.Key], got)
+	known := 0
+	for _, a := range w.made() {
+		n := got[a.posting.Key]
+		if known += n; n > 1 || n == 0 && !w.unconfirmed[a.id] {
+			return "", fmt.Errorf("the employer of %s received it %d times: %v", a.posting.Key, n, got)
 		}
 	}
-	if len(list.Items) != len(w.submitted()) {
-		return "", fmt.Errorf("%d were sent and %d received: %v", len(w.submitted()), len(list.Items), got)
+	if len(list.Items) != known {
+		return "", fmt.Errorf("employers received what was not sent to them: %v", got)
 	}
-	return fmt.Sprintf("%d sent, %d received, each once and with the resume", len(w.submitted()), len(list.Items)), nil
+	return fmt.Sprintf("%d sent, %d of them unconfirmed, %d received, each once and with the resume", len(w.made()), len(w.unconfirmed), known), nil
 }
 
 func (w *Walk) receipts(ctx context.Context) (string, error) {
 	pictures, fields := 0, 0
-	for _, a := range append(w.submitted(), w.parked) {
+	for _, a := range append(w.made(), w.parked) {
 		path := "/api/v1/applications/" + a.id
 		name := a.posting.Platform + "-" + strings.ToLower(strings.Join(strings.FieldsFunc(a.posting.Title, func(r rune) bool { return r == ' ' || r == ',' || r == '/' }), "-"))
 		var s state
@@ -428,7 +465,7 @@ func (w *Walk) receipts(ctx context.Context) (string, error) {
 				return "", err
 			}
 		}
-		if a.id == w.parked.id {
+		if a.id == w.parked.id || w.unconfirmed[a.id] { // one whose worker died has no receipt
 			continue
 		}
 		var r struct {
@@ -447,5 +484,5 @@ func (w *Walk) receipts(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%d receipts of %d fields, %d pictures", len(w.submitted()), fields, pictures), nil
+	return fmt.Sprintf("%d receipts of %d fields, %d pictures", len(w.made())-len(w.unconfirmed), fields, pictures), nil
 }

@@ -43,11 +43,11 @@ func (w *Walk) jobSteps() []Step {
 		{"set an alert", w.createAlert},
 		{"gather jobs", w.gather},
 		{"have the alert fire", w.awaitAlert},
-		{"search with a typing error", w.searchTypo},
-		{"narrow by a facet", w.searchFacet},
-		{"search around a city", w.searchRadius},
+		{"search with a typing error", w.look(w.searchTypo)},
+		{"narrow by a facet", w.look(w.searchFacet)},
+		{"search around a city", w.look(w.searchRadius)},
 		{"say what is looked for", w.savePreferences},
-		{"see recommendations with reasons", w.recommend},
+		{"see recommendations with reasons", w.look(w.recommend)},
 		{"save one", w.saveJob},
 	}
 }
@@ -101,7 +101,7 @@ func (w *Walk) gather(ctx context.Context) (string, error) {
 
 // publish has every company of the local job site publish another job.
 func (w *Walk) publish(ctx context.Context) error {
-	return (&client{http: w.http, base: w.Board}).call(ctx, http.MethodPost, "/_board/jobs", 201, nil, nil)
+	return w.client(w.Board).call(ctx, http.MethodPost, "/_board/jobs", 201, nil, nil)
 }
 
 // addSources adds sources that are not there yet, enables them and returns the ids
@@ -117,7 +117,7 @@ func (w *Walk) addSources(ctx context.Context, sources []Source) ([]string, erro
 		}
 		err := w.admin.call(ctx, http.MethodPost, "/api/v1/jobs/sources", 201, body, nil)
 		var no *statusError
-		if err != nil && (!errors.As(err, &no) || no.got != http.StatusConflict) {
+		if err != nil && (!errors.As(err, &no) || no.status != http.StatusConflict) {
 			return nil, err
 		}
 	}

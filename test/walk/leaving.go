@@ -28,7 +28,7 @@ func (w *Walk) stepUp(ctx context.Context) (string, error) {
 }
 
 func (w *Walk) deleteAccount(ctx context.Context) (string, error) {
-	if err := w.user.call(ctx, http.MethodDelete, "/api/v1/users/me", 202, nil, nil); err != nil {
+	if err := done(w.user.call(ctx, http.MethodDelete, "/api/v1/users/me", 202, nil, nil)); err != nil {
 		return "", err
 	}
 	err := until(ctx, "the workflow of the deletion", func() (bool, error) {
@@ -97,7 +97,8 @@ func (w *Walk) footprints(ctx context.Context) (string, error) {
 	}
 	said := ""
 	for _, f := range footprints {
-		c := &client{http: w.http, base: values[strings.ToUpper(strings.ReplaceAll(f.service, "-", "_"))+"_URL"], serviceKey: values["SERVICE_KEY"]}
+		c := w.client(values[strings.ToUpper(strings.ReplaceAll(f.service, "-", "_"))+"_URL"])
+		c.serviceKey = values["SERVICE_KEY"]
 		var left struct {
 			Total int
 			Items []struct {

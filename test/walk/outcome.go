@@ -9,17 +9,27 @@ import (
 )
 
 func (w *Walk) outcomeSteps() []Step {
-	steps := []Step{{"look at the dashboard", w.dashboard}, {"look at the job market", w.market}}
+	steps := []Step{{"look at the dashboard", w.dashboard}, {"look at the job market", w.look(w.market)}}
 	if w.applies() {
 		steps = append([]Step{{"get an answer by mail", w.employerAnswers}, {"note it, and see the status change", w.noteAnswer}}, steps...)
 	}
 	return steps
 }
 
+// answering is the application that an employer answers: one that arrived for certain.
+func (w *Walk) answering() application {
+	for _, a := range append([]application{w.reviewed}, w.made()...) {
+		if !w.unconfirmed[a.id] {
+			return a
+		}
+	}
+	return w.reviewed
+}
+
 func (w *Walk) employerAnswers(ctx context.Context) (string, error) {
 	var m struct{ From, Subject string }
-	err := (&client{http: w.http, base: w.Board}).call(ctx, http.MethodPost, "/_board/answers", 200,
-		map[string]any{"job": w.reviewed.posting.Key, "email": w.email, "kind": "interview"}, &m)
+	err := w.client(w.Board).call(ctx, http.MethodPost, "/_board/answers", 200,
+		map[string]any{"job": w.answering().posting.Key, "email": w.email, "kind": "interview"}, &m)
 	if err != nil {
 		return "", err
 	}
@@ -28,7 +38,8 @@ func (w *Walk) employerAnswers(ctx context.Context) (string, error) {
 }
 
 func (w *Walk) noteAnswer(ctx context.Context) (string, error) {
-	path := "/api/v1/applications/" + w.reviewed.id
+	a := w.answering()
+	path := "/api/v1/applications/" + a.id
 	if err := w.user.call(ctx, http.MethodPatch, path, 200, map[string]any{"state": "interview", "notes": "Call them on Monday."}, nil); err != nil {
 		return "", err
 	}
@@ -38,7 +49,7 @@ func (w *Walk) noteAnswer(ctx context.Context) (string, error) {
 	}
 	var n struct{ Kind, Title string }
 	f, err := w.stream.await(ctx, "notification", &n, func() bool { return n.Kind == "application.interview" })
-	return fmt.Sprintf("%s is %s; told %q as frame %d", w.reviewed.job.Title, s.Application.State, n.Title, f.Seq), err
+	return fmt.Sprintf("%s is %s; told %q as frame %d", a.job.Title, s.Application.State, n.Title, f.Seq), err
 }
 
 // counts are figures of a period.
@@ -54,7 +65,7 @@ func (w *Walk) dashboard(ctx context.Context) (string, error) {
 	}
 	err := until(ctx, "the dashboard to show it all", func() (bool, error) {
 		err := w.user.get(ctx, "/api/v1/analytics/dashboard?days=7&timeZone=Europe/London", &d)
-		if w.applies() && (d.Totals.Applications != len(w.submitted()) || d.Totals.Interviews != 1) {
+		if w.applies() && (d.Totals.Applications != len(w.made())-len(w.unconfirmed) || d.Totals.Interviews != 1) {
 			return false, errors.Join(err, errNotYet, fmt.Errorf("it has %+v", d.Totals))
 		}
 		return d.Totals.JobsSaved == 1, err

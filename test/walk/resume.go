@@ -159,9 +159,12 @@ func (w *Walk) acceptProposal(ctx context.Context) (string, error) {
 	said, n := "", len(p.Changes)
 	for _, c := range slices.Clone(p.Changes) {
 		said += fmt.Sprintf("\n%-18s %s", c.Pointer, brief(c.New))
-		if err := w.user.call(ctx, http.MethodPost, path+"/decisions", 200, map[string]any{"accept": []string{c.ID}}, &p); err != nil {
+		if err := done(w.user.call(ctx, http.MethodPost, path+"/decisions", 200, map[string]any{"accept": []string{c.ID}}, nil)); err != nil {
 			return "", err
 		}
+	}
+	if err := w.user.get(ctx, path, &p); err != nil {
+		return "", err
 	}
 	if n == 0 || p.Status != "closed" {
 		return "", fmt.Errorf("a proposal of %d changes is %s after all were decided", n, p.Status)

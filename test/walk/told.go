@@ -9,7 +9,7 @@ import (
 
 func (w *Walk) toldSteps() []Step {
 	return []Step{
-		{"read the notifications", w.readNotifications},
+		{"read the notifications", w.look(w.readNotifications)},
 		{"count what came over WebSocket", w.countFrames},
 		{"look into the mail catcher", w.readMails},
 	}
@@ -32,22 +32,32 @@ func (w *Walk) readNotifications(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var marked struct{ Marked int }
-	var unread struct{ Count int }
-	if err := w.user.call(ctx, http.MethodPost, "/api/v1/notifications/read-all", 200, nil, &marked); err != nil {
+	if err := w.user.call(ctx, http.MethodPost, "/api/v1/notifications/read-all", 200, nil, nil); err != nil {
 		return "", err
 	}
+	var unread struct{ Count int }
 	if err := w.user.get(ctx, "/api/v1/notifications/unread-count", &unread); err != nil {
 		return "", err
 	}
-	if marked.Marked < len(list.Items) || unread.Count != 0 {
-		return "", fmt.Errorf("%d are listed, %d were marked as read and %d are left", len(list.Items), marked.Marked, unread.Count)
+	if unread.Count != 0 {
+		return "", fmt.Errorf("%d are listed, and %d are unread after all were marked as read", len(list.Items), unread.Count)
 	}
-	said := fmt.Sprintf("%d, all marked as read", marked.Marked)
+	said := fmt.Sprintf("%d, all marked as read", len(list.Items))
 	for _, n := range list.Items {
 		said += fmt.Sprintf("\n%-24s %s", n.Kind, cut(n.Title, 80))
 	}
 	return said, nil
+}
+
+// Alerts is how often the user was alerted to new jobs.
+func (w *Walk) Alerts() (n int) {
+	frames, _, _ := w.stream.seen()
+	for _, f := range frames {
+		if f.Type == "job.alert.matched" {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *Walk) countFrames(context.Context) (string, error) {

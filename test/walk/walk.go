@@ -34,6 +34,10 @@ type Options struct {
 	// Trace is the traceparent of the request for the application with a question
 	// (W3C Trace Context); empty: it has none.
 	Trace string
+	// Patience is for a stack whose processes die meanwhile: for so long, a request
+	// that nobody answers is repeated, the stream is opened again, and what is looked
+	// at is looked at again until it holds. 0: the walk ends at the first fault.
+	Patience time.Duration
 }
 
 // Source is a board to gather jobs from. Some platforms do not tell whose it is.
@@ -87,6 +91,7 @@ type Walk struct {
 
 	sent                            map[string]application // by platform
 	reviewed, asked, parked, closed application
+	unconfirmed                     map[string]bool // application ids; a worker died after it had pressed the button
 }
 
 // New prepares a walk; nothing is sent yet.
@@ -106,10 +111,16 @@ func New(o Options) (*Walk, error) {
 		Timeout:   30 * time.Second,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: true},
 	}}
-	w.user, w.admin = &client{http: w.http, base: o.Gateway}, &client{http: w.http, base: o.Gateway}
+	w.user, w.admin = w.client(o.Gateway), w.client(o.Gateway)
+	w.unconfirmed = map[string]bool{}
 	w.email = "nora." + strings.ToLower(rand.Text()[:10]) + "@example.com"
 	w.password = "a passphrase of " + rand.Text()[:12]
 	return w, nil
+}
+
+// client is a caller at a server.
+func (w *Walk) client(base string) *client {
+	return &client{http: w.http, base: base, patience: w.Patience}
 }
 
 // Scenes are the walk, in order.
@@ -183,6 +194,22 @@ func until(ctx context.Context, what string, ask func() (done bool, err error)) 
 		case <-ctx.Done():
 		case <-tick.C:
 		}
+	}
+}
+
+// look is a step that only looks. In a patient walk it looks until it holds: what
+// died may be back, and not have all it had.
+func (w *Walk) look(step func(context.Context) (string, error)) func(context.Context) (string, error) {
+	if w.Patience == 0 {
+		return step
+	}
+	return func(ctx context.Context) (said string, err error) {
+		return said, until(ctx, "what is to be seen", func() (bool, error) {
+			if said, err = step(ctx); err != nil {
+				err = errors.Join(errNotYet, err)
+			}
+			return err == nil, err
+		})
 	}
 }
 
