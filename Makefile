@@ -1,13 +1,14 @@
 # JobPilot. `make help` lists the targets.
 #
 # Everything that prepares, starts or tests the platform is a command of tools/stack, so that it needs only Go
-# and works alike for people and for CI.
+# and works alike for people and for CI. STACK=compose: up, down, status, logs and clean mean the same platform
+# in containers.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
 STACK_BIN := .data/bin/stack
-STACK_RUN = @go build -buildvcs=false -o .data/bin/ ./tools/stack && $(STACK_BIN)
+STACK_RUN = @go build -buildvcs=false -o .data/bin/ ./tools/stack && $(STACK_BIN) $(filter compose,$(STACK))
 ifdef INSTANCE
 OPTIONS = -instance $(INSTANCE)
 endif
@@ -18,10 +19,10 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## install what is missing and start everything; STACK=compose: with Docker Compose
-	$(STACK_RUN) $(if $(filter compose,$(STACK)),compose up,up $(OPTIONS))
+	$(STACK_RUN) up $(OPTIONS)
 
 down: ## stop everything that make up started
-	$(STACK_RUN) $(if $(filter compose,$(STACK)),compose down,down $(OPTIONS))
+	$(STACK_RUN) down $(OPTIONS)
 
 status: ## show what runs and whether it answers
 	$(STACK_RUN) status
