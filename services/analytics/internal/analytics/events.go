@@ -38,6 +38,10 @@ func (s *Service) Apply(ctx context.Context, tx pgx.Tx, e rabbit.Event) error {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return rabbit.Permanent(fmt.Errorf("analytics: %s: %w", e.Type, err))
 	}
+	// A clock that is ahead must not decide over what comes after.
+	if now := s.now(); e.Time.After(now.Add(maxEarly)) {
+		e.Time = now
+	}
 	q := db.New(tx)
 	row := event{id: e.ID, at: e.Time.UTC().Truncate(time.Microsecond), typ: e.Type}
 	if raw, ok := data["userId"]; ok {
@@ -162,7 +166,7 @@ func projectJob(ctx context.Context, q *db.Queries, e rabbit.Event, at time.Time
 		ID: p.JobID, Title: clip(p.Title), Company: clip(p.CompanyName), Country: clip(p.Country), Remote: clip(p.Remote),
 		Skills: []string{}, PublishedAt: at, At: at,
 	}
-	if !p.PostedAt.IsZero() {
+	if !p.PostedAt.IsZero() && p.PostedAt.Before(at) {
 		row.PublishedAt = p.PostedAt.UTC()
 	}
 	for _, skill := range p.Skills[:min(len(p.Skills), maxKeptList)] {

@@ -47,13 +47,13 @@ func (s *Service) countLive(ctx context.Context, events []event) {
 			if e.at.Before(hour) {
 				continue
 			}
-			keys := []string{s.liveKey(hour, uuid.Nil)}
-			if e.user != uuid.Nil {
-				keys = append(keys, s.liveKey(hour, e.user))
-			}
-			for _, key := range keys {
-				p.HIncrBy(ctx, key, e.typ+" "+detail(e), 1)
+			add := func(key, typ string) {
+				p.HIncrBy(ctx, key, typ+" "+detail(e), 1)
 				touched[key] = true
+			}
+			add(s.liveKey(hour, uuid.Nil), kind(e.typ))
+			if e.user != uuid.Nil {
+				add(s.liveKey(hour, e.user), e.typ)
 			}
 		}
 		for key := range touched {
@@ -64,6 +64,15 @@ func (s *Service) countLive(ctx context.Context, events []event) {
 	if err != nil {
 		s.Log.DebugContext(ctx, "the running hour is not counted in Redis", slog.Any("error", err))
 	}
+}
+
+// kind is what a type counts as for all users together: the types of clients, which
+// are anybody's words, count as one.
+func kind(typ string) string {
+	if strings.HasPrefix(typ, clientPrefix) {
+		return strings.TrimSuffix(clientPrefix, ".")
+	}
+	return typ
 }
 
 // detail is what the type alone does not say.

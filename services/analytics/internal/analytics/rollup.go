@@ -100,5 +100,7 @@ func (s *Service) purge(ctx context.Context) error {
 		// Jobs closed long ago count in no figure.
 		jobs.Leftover{Table: "jobs", Key: "id", Old: "closed_at < $1", Keep: 400 * 24 * time.Hour},
 		jobs.Leftover{Table: "deleted_users", Key: "user_id", Old: "deleted_at < $1", Keep: 30 * 24 * time.Hour},
+		// What partitions, which are dropped whole, do not hold: replays from long ago.
+		jobs.Leftover{Table: "events_default", Key: "id, at", Old: "at < $1", Keep: time.Duration(s.EventMonths) * 31 * 24 * time.Hour},
 		jobs.Leftover{Table: "metrics", Key: "period, starts_at, user_id, type, detail", Old: "period = 'hour' AND user_id IS NOT NULL AND starts_at < $1", Keep: 400 * 24 * time.Hour})
 }

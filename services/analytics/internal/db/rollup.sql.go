@@ -28,14 +28,15 @@ func (q *Queries) DayRollup(ctx context.Context, day time.Time) error {
 }
 
 const hourCounts = `-- name: HourCounts :many
-SELECT type, coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '')::text AS detail, count(*) FROM events
-WHERE at >= $1 AND ($2::uuid IS NULL OR user_id = $2)
+SELECT CASE WHEN $1::uuid IS NULL AND starts_with(type, 'client.') THEN 'client' ELSE type END::text AS type,
+    coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '')::text AS detail, count(*) FROM events
+WHERE at >= $2 AND ($1::uuid IS NULL OR user_id = $1)
 GROUP BY 1, 2
 `
 
 type HourCountsParams struct {
-	Hour   time.Time
 	UserID *uuid.UUID
+	Hour   time.Time
 }
 
 type HourCountsRow struct {
@@ -45,7 +46,7 @@ type HourCountsRow struct {
 }
 
 func (q *Queries) HourCounts(ctx context.Context, arg HourCountsParams) ([]HourCountsRow, error) {
-	rows, err := q.db.Query(ctx, hourCounts, arg.Hour, arg.UserID)
+	rows, err := q.db.Query(ctx, hourCounts, arg.UserID, arg.Hour)
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +67,14 @@ func (q *Queries) HourCounts(ctx context.Context, arg HourCountsParams) ([]HourC
 
 const hourRollup = `-- name: HourRollup :exec
 INSERT INTO metrics (period, starts_at, user_id, type, detail, count)
-SELECT 'hour', $1::timestamptz, user_id, type, detail, count(*)
-FROM (SELECT user_id, type, coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '') AS detail
+SELECT 'hour', $1::timestamptz, user_id, CASE WHEN GROUPING(user_id) = 1 THEN kind ELSE type END, detail, count(*)
+FROM (SELECT user_id, type, CASE WHEN starts_with(type, 'client.') THEN 'client' ELSE type END AS kind,
+        coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '') AS detail
     FROM events WHERE at >= $1::timestamptz AND at < $1::timestamptz + interval '1 hour') AS e
-GROUP BY GROUPING SETS ((user_id, type, detail), (type, detail)) HAVING GROUPING(user_id) = 1 OR user_id IS NOT NULL
+GROUP BY GROUPING SETS ((user_id, type, detail), (kind, detail)) HAVING GROUPING(user_id) = 1 OR user_id IS NOT NULL
 `
 
+// For all users together the types of clients, which are anybody's words, count as one.
 func (q *Queries) HourRollup(ctx context.Context, hour time.Time) error {
 	_, err := q.db.Exec(ctx, hourRollup, hour)
 	return err

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -51,7 +52,10 @@ type differ struct {
 	changes []Proposed
 }
 
-const maxChanges = 500 // of a proposal
+const (
+	maxChanges = 500 // of a proposal
+	maxStreet  = 300 // characters; a resume may have more
+)
 
 // propose adds a change; from is where in the resume its value comes from.
 func (d *differ) propose(pointer, from string, old, value any) {
@@ -124,8 +128,12 @@ func (d *differ) basics(r Resume) {
 			old = *p.Place
 		}
 		if fold(l.City) != fold(old.City) || l.CountryCode != "" && l.CountryCode != old.CountryCode {
+			street := l.Address
+			if len([]rune(street)) > maxStreet {
+				street = ""
+			}
 			d.propose("/profile/place", "/basics/location", p.Place,
-				Place{Street: l.Address, PostalCode: l.PostalCode, City: l.City, Region: l.Region, CountryCode: l.CountryCode})
+				Place{Street: street, PostalCode: l.PostalCode, City: l.City, Region: l.Region, CountryCode: l.CountryCode})
 		}
 	}
 	link := func(address, from string) {
@@ -161,7 +169,7 @@ func (d *differ) basics(r Resume) {
 func (d *differ) work(r Resume) {
 	for i, w := range r.Work {
 		f := ExperienceFields{Employer: w.Name, Title: w.Position, Location: w.Location, StartDate: w.StartDate, EndDate: w.EndDate,
-			Summary: w.Summary, Highlights: w.Highlights, URL: webAddress(w.URL)}
+			Summary: w.Summary, Highlights: worded(w.Highlights), URL: webAddress(w.URL)}
 		if f.Employer == "" || f.Title == "" || period(f.StartDate, f.EndDate) != nil {
 			continue
 		}
@@ -180,7 +188,7 @@ func (d *differ) work(r Resume) {
 func (d *differ) education(r Resume) {
 	for i, e := range r.Education {
 		f := EducationFields{Institution: e.Institution, Degree: e.StudyType, Field: e.Area, StartDate: e.StartDate, EndDate: e.EndDate,
-			Grade: e.Score, Courses: e.Courses, URL: webAddress(e.URL)}
+			Grade: e.Score, Courses: worded(e.Courses), URL: webAddress(e.URL)}
 		if f.Institution == "" || period(f.StartDate, f.EndDate) != nil {
 			continue
 		}
@@ -275,6 +283,11 @@ func fluency(s string) string {
 		}
 	}
 	return ""
+}
+
+// worded is a list without what says nothing.
+func worded(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
 func linkKind(host string) string {

@@ -3,30 +3,52 @@ package user
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
 )
 
 const (
+	markerSOF0     = 0xC0 // baseline
+	markerSOF1     = 0xC1 // extended sequential
 	markerAPP1     = 0xE1
 	markerSOS      = 0xDA
 	tagOrientation = 0x0112
 )
 
+// segments are the marker segments of a JPEG file (ITU-T T.81, annex B) before the
+// picture itself, as far as they can be read.
+func segments(file []byte) iter.Seq2[byte, []byte] {
+	return func(yield func(marker byte, content []byte) bool) {
+		for b := file; len(b) > 2; { // SOI has been seen by the decoder
+			b = b[2:]
+			if len(b) < 4 || b[0] != 0xFF || b[1] == markerSOS {
+				return
+			}
+			size := int(binary.BigEndian.Uint16(b[2:]))
+			if size < 2 || len(b) < 2+size || !yield(b[1], b[4:2+size]) {
+				return
+			}
+			b = b[size:] // the marker's own two bytes go with the next round
+		}
+	}
+}
+
+// progressive reports whether a JPEG file is, or cannot be told not to be.
+func progressive(file []byte) bool {
+	for marker := range segments(file) {
+		if marker == markerSOF0 || marker == markerSOF1 {
+			return false
+		}
+	}
+	return true
+}
+
 // exifOrientation finds the orientation in a JPEG file's EXIF data (CIPA DC-008):
 // 1 to 8, and 1 if it says nothing that can be read.
 func exifOrientation(file []byte) int {
-	for b := file; len(b) > 2; { // SOI has been seen by the decoder
-		b = b[2:]
-		if len(b) < 4 || b[0] != 0xFF || b[1] == markerSOS {
-			return 1
-		}
-		size := int(binary.BigEndian.Uint16(b[2:]))
-		if size < 2 || len(b) < 2+size {
-			return 1
-		}
-		if tiff, ok := bytes.CutPrefix(b[4:2+size], []byte("Exif\x00\x00")); ok && b[1] == markerAPP1 {
+	for marker, content := range segments(file) {
+		if tiff, ok := bytes.CutPrefix(content, []byte("Exif\x00\x00")); ok && marker == markerAPP1 {
 			return tiffOrientation(tiff)
 		}
-		b = b[size:] // the marker's own two bytes go with the next round
 	}
 	return 1
 }

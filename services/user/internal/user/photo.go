@@ -26,6 +26,7 @@ import (
 const (
 	maxPhotoBytes  = 5 << 20
 	maxPhotoPixels = 40_000_000 // 160 MB decoded
+	maxProgressive = 10_000_000 // pixels of a progressive JPEG, whose coefficients are held too: 15 bytes each
 	maxPhotoSide   = 12_000
 	minPhotoSide   = 32
 	photosAtOnce   = 2 // decoded in this process
@@ -44,10 +45,11 @@ type Photo struct {
 }
 
 var (
-	errPhotoNotFound = errs.New(errs.NotFound, "photo_not_found", "This profile has no photo.")
-	errPhotoLarge    = errs.New(errs.TooLarge, "photo_too_large", "A photo has at most 5 MB and 40 megapixels. Make it smaller, then upload it again.")
-	errPhotoFormat   = errs.New(errs.Unprocessable, "photo_unreadable", "This is not a picture that can be read. Upload a JPEG, PNG, WebP or GIF file.")
-	errPhotoSmall    = errs.New(errs.Unprocessable, "photo_too_small", "A photo has at least 32 pixels each way.")
+	errPhotoNotFound    = errs.New(errs.NotFound, "photo_not_found", "This profile has no photo.")
+	errPhotoLarge       = errs.New(errs.TooLarge, "photo_too_large", "A photo has at most 5 MB and 40 megapixels. Make it smaller, then upload it again.")
+	errPhotoProgressive = errs.New(errs.TooLarge, "photo_too_large", "A progressive JPEG has at most 10 megapixels. Save it without that option, or smaller, then upload it again.")
+	errPhotoFormat      = errs.New(errs.Unprocessable, "photo_unreadable", "This is not a picture that can be read. Upload a JPEG, PNG, WebP or GIF file.")
+	errPhotoSmall       = errs.New(errs.Unprocessable, "photo_too_small", "A photo has at least 32 pixels each way.")
 )
 
 func photoOf(r db.UserProfile) *Photo {
@@ -176,6 +178,8 @@ func renderPhoto(raw []byte) (sizes map[int][]byte, mediaType string, err error)
 		return nil, "", errPhotoFormat.With(err)
 	case cfg.Width > maxPhotoSide || cfg.Height > maxPhotoSide || cfg.Width*cfg.Height > maxPhotoPixels:
 		return nil, "", errPhotoLarge
+	case format == "jpeg" && cfg.Width*cfg.Height > maxProgressive && progressive(raw):
+		return nil, "", errPhotoProgressive
 	case cfg.Width < minPhotoSide || cfg.Height < minPhotoSide:
 		return nil, "", errPhotoSmall
 	}

@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/draw"
+	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -94,6 +96,46 @@ func TestPhotosAreTurnedAndWrittenAnew(t *testing.T) {
 	}
 }
 
+// What a file is besides a picture, what it says of where it was taken and what
+// moves in it does not get through.
+func TestNothingButPixelsGetsThrough(t *testing.T) {
+	t.Parallel()
+	gps := exifJPEG(t, 1, binary.BigEndian)
+	gps = bytes.Replace(gps, []byte("SECRET!"), []byte("GPS4711"), 1)
+	script := []byte("<script>alert('4711')</script>")
+	zip := []byte("PK\x03\x04 4711 PK\x05\x06")
+	moving := &gif.GIF{}
+	for i := range 20 {
+		frame := image.NewPaletted(image.Rect(0, 0, 64, 64), color.Palette{color.Black, color.White})
+		if i > 0 {
+			draw.Draw(frame, frame.Bounds(), image.White, image.Point{}, draw.Src)
+		}
+		moving.Image, moving.Delay = append(moving.Image, frame), append(moving.Delay, 1)
+	}
+	var animation bytes.Buffer
+	must(t, gif.EncodeAll(&animation, moving))
+	for name, raw := range map[string][]byte{
+		"place":             gps,
+		"page after it":     append(picture(t, 64, 64), script...),
+		"page in a comment": bytes.Replace(gps, []byte("GPS4711"), []byte("<b>4711"), 1),
+		"archive after it":  append(picture(t, 64, 64), zip...),
+		"animation":         append(animation.Bytes(), script...),
+	} {
+		sizes, mediaType, err := renderPhoto(raw)
+		must(t, err)
+		for size, out := range sizes {
+			if bytes.Contains(out, []byte("4711")) || bytes.Contains(out, []byte("Exif")) || bytes.HasPrefix(out, []byte("GIF")) {
+				t.Errorf("%s: more than pixels got through as %s", name, mediaType)
+			}
+			img, _, err := image.Decode(bytes.NewReader(out))
+			must(t, err)
+			if r, _, _, _ := img.At(size/2, size/2).RGBA(); name == "animation" && r > 0x1000 {
+				t.Errorf("%s: it is not the first picture", name)
+			}
+		}
+	}
+}
+
 func TestExifThatIsBrokenSaysNothing(t *testing.T) {
 	t.Parallel()
 	whole := exifJPEG(t, 6, binary.BigEndian)
@@ -116,13 +158,53 @@ func bomb(t testing.TB, w, h uint32) []byte {
 	return raw
 }
 
+// gifBomb says in six bytes that it has 4 gigapixels.
+var gifBomb = []byte("GIF89a\xff\xff\xff\xff\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02\x02\x44\x01\x00;")
+
+// webpBomb is a WebP file with a canvas of a size and in it a lossless picture
+// (RFC 9649) that says it has 16384 by 16384 pixels.
+func webpBomb(w, h uint32) []byte {
+	canvas := []byte{0, 0, 0, 0, byte(w - 1), byte((w - 1) >> 8), byte((w - 1) >> 16), byte(h - 1), byte((h - 1) >> 8), byte((h - 1) >> 16)}
+	picture := binary.LittleEndian.AppendUint32([]byte{0x2f}, 16383|16383<<14)
+	chunk := func(id string, content []byte) []byte {
+		b := binary.LittleEndian.AppendUint32([]byte(id), uint32(len(content)))
+		return append(append(b, content...), make([]byte, len(content)%2)...)
+	}
+	return chunk("RIFF", append(append([]byte("WEBP"), chunk("VP8X", canvas)...), chunk("VP8L", picture)...))
+}
+
+// jpegOf is a JPEG file whose frame header has another marker and size.
+func jpegOf(t testing.TB, marker byte, w, h uint16) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	must(t, jpeg.Encode(&b, quarter(64, 64), nil))
+	raw := b.Bytes()
+	at := bytes.Index(raw, []byte{0xFF, markerSOF0, 0, 17, 8})
+	raw[at+1] = marker
+	binary.BigEndian.PutUint16(raw[at+5:], h)
+	binary.BigEndian.PutUint16(raw[at+7:], w)
+	return raw
+}
+
 func TestPhotosThatAreNone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		raw  []byte
 		code string
 	}{
-		"text":         {[]byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), "photo_unreadable"},
+		"svg":          {[]byte("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"), "photo_unreadable"},
+		"svg in XML":   {[]byte("<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><svg>&a;</svg>"), "photo_unreadable"},
+		"html":         {[]byte("<html><script>alert(1)</script>"), "photo_unreadable"},
+		"pdf":          {[]byte("%PDF-1.7\n"), "photo_unreadable"},
+		"zip":          {[]byte("PK\x03\x04\x14\x00"), "photo_unreadable"},
+		"tiff":         {[]byte("II\x2a\x00\x08\x00\x00\x00"), "photo_unreadable"},
+		"no frame":     {[]byte("GIF89a\x40\x00\x40\x00\x00\x00\x00\x3b"), "photo_unreadable"},
+		"gif bomb":     {gifBomb, "photo_too_large"},
+		"webp bomb":    {webpBomb(16383, 16383), "photo_too_large"},
+		"webp canvas":  {webpBomb(64, 64), "photo_unreadable"},
+		"huge jpeg":    {jpegOf(t, markerSOF0, 12_000, 12_000), "photo_too_large"},
+		"progressive":  {jpegOf(t, 0xC2, 4_000, 4_000), "photo_too_large"},
+		"zero":         {bomb(t, 0, 0), "photo_unreadable"},
 		"empty":        {nil, "photo_unreadable"},
 		"cut off":      {picture(t, 64, 64)[:100], "photo_unreadable"},
 		"wide bomb":    {bomb(t, 1<<30, 40), "photo_too_large"},

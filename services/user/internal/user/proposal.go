@@ -75,6 +75,9 @@ func (s *Service) CreateProposal(ctx context.Context, user, resume uuid.UUID, ve
 		if err != nil {
 			return err
 		}
+		if err := t.onlyKnownCountry(ctx, &content); err != nil {
+			return err
+		}
 		d := differ{have: &snap.Full, parsed: parsed, tongues: tongues}
 		d.compare(content)
 		id, status, closed := newID(), statusOpen, (*time.Time)(nil)
@@ -374,6 +377,20 @@ func same(document map[string]any, c Proposed) bool {
 		return false
 	}
 	return reflect.DeepEqual(present, old)
+}
+
+// onlyKnownCountry takes out a country that is none.
+func (t *tx) onlyKnownCountry(ctx context.Context, r *Resume) error {
+	if r.Basics == nil || r.Basics.Location == nil {
+		return nil
+	}
+	l := r.Basics.Location
+	var known bool
+	err := t.x.QueryRow(ctx, "SELECT EXISTS (SELECT FROM common.countries WHERE code = $1)", l.CountryCode).Scan(&known)
+	if !known {
+		l.CountryCode = ""
+	}
+	return err
 }
 
 // tongues finds the codes of the languages that a resume names, in any of the

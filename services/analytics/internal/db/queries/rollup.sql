@@ -18,11 +18,13 @@ ORDER BY 1 LIMIT sqlc.arg(max_rows);
 DELETE FROM metrics WHERE period = sqlc.arg(period) AND starts_at = sqlc.arg(starts_at);
 
 -- name: HourRollup :exec
+-- For all users together the types of clients, which are anybody's words, count as one.
 INSERT INTO metrics (period, starts_at, user_id, type, detail, count)
-SELECT 'hour', sqlc.arg(hour)::timestamptz, user_id, type, detail, count(*)
-FROM (SELECT user_id, type, coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '') AS detail
+SELECT 'hour', sqlc.arg(hour)::timestamptz, user_id, CASE WHEN GROUPING(user_id) = 1 THEN kind ELSE type END, detail, count(*)
+FROM (SELECT user_id, type, CASE WHEN starts_with(type, 'client.') THEN 'client' ELSE type END AS kind,
+        coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '') AS detail
     FROM events WHERE at >= sqlc.arg(hour)::timestamptz AND at < sqlc.arg(hour)::timestamptz + interval '1 hour') AS e
-GROUP BY GROUPING SETS ((user_id, type, detail), (type, detail)) HAVING GROUPING(user_id) = 1 OR user_id IS NOT NULL;
+GROUP BY GROUPING SETS ((user_id, type, detail), (kind, detail)) HAVING GROUPING(user_id) = 1 OR user_id IS NOT NULL;
 
 -- name: DayRollup :exec
 INSERT INTO metrics (period, starts_at, user_id, type, detail, count)
@@ -51,6 +53,7 @@ WHERE period = 'day' AND user_id IS NULL AND starts_at >= sqlc.arg(since)
 ORDER BY starts_at DESC, type, detail;
 
 -- name: HourCounts :many
-SELECT type, coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '')::text AS detail, count(*) FROM events
+SELECT CASE WHEN sqlc.narg(user_id)::uuid IS NULL AND starts_with(type, 'client.') THEN 'client' ELSE type END::text AS type,
+    coalesce(CASE WHEN type = 'auto-apply.application.changed' THEN properties->>'to' END, '')::text AS detail, count(*) FROM events
 WHERE at >= sqlc.arg(hour) AND (sqlc.narg(user_id)::uuid IS NULL OR user_id = sqlc.narg(user_id))
 GROUP BY 1, 2;
