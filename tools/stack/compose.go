@@ -26,7 +26,7 @@ func (s stack) compose(args []string) error {
 	if len(args) > 0 {
 		command = composeCommands[args[0]]
 	}
-	if command == nil || strings.HasPrefix(args[len(args)-1], "-") {
+	if command == nil || strings.HasPrefix(strings.Join(args[1:], ""), "-") { // an option such as -instance has no meaning here
 		return errors.New("usage: compose up|down|status|logs|clean [SERVICE]")
 	}
 	if !onPath("docker")() {
