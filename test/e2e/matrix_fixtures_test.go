@@ -176,4 +176,5 @@ var authFixtures = map[string]fixture{
 	"introspectServiceKey": {status: 200, body: body("key", secret("jps_user_"))},
 	"getSessionStatus":     {status: 200, path: nobody},
 	"deleteUser":           {status: 204, path: nobody},
+	"getAccountFootprint":  {status: 200, path: nobody},
 }

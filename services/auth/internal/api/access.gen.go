@@ -63,4 +63,5 @@ var Access = map[string]authn.Rule{
 	"introspectServiceKey":     {Services: []string{"user", "resume", "job", "auto-apply", "analytics", "notification", "ai", "orchestrator"}},
 	"getSessionStatus":         {Services: []string{"user", "resume", "job", "auto-apply", "analytics", "notification", "ai", "orchestrator"}},
 	"deleteUser":               {Services: []string{"orchestrator"}},
+	"getAccountFootprint":      {Services: []string{"orchestrator"}},
 }

@@ -648,6 +648,20 @@ type ExchangeOauthRequest struct {
 	TokenDelivery *TokenDelivery `json:"tokenDelivery,omitempty"`
 }
 
+// Footprint What a service still holds of a user, for the proof that a deletion left nothing.
+type Footprint struct {
+	Items []FootprintItem `json:"items"`
+	Total int64           `json:"total"`
+}
+
+// FootprintItem defines model for FootprintItem.
+type FootprintItem struct {
+	Count int64 `json:"count"`
+
+	// Place Example: table saved_jobs
+	Place string `json:"place"`
+}
+
 // ID A UUID (RFC 9562); those that JobPilot makes are version 7, so they sort by time of creation.
 //
 // Example: 0198c0de-7a11-7cc3-98c4-dc0c0c07398f
@@ -1546,6 +1560,9 @@ type ServerInterface interface {
 	// DeleteUser Delete an account as a step of the deletion workflow
 	// (DELETE /internal/v1/users/{userId})
 	DeleteUser(w http.ResponseWriter, r *http.Request, userID ID)
+	// GetAccountFootprint What is still held of a user, but for the audit trail
+	// (GET /internal/v1/users/{userId}/footprint)
+	GetAccountFootprint(w http.ResponseWriter, r *http.Request, userID ID)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -1891,6 +1908,12 @@ func (_ Unimplemented) GetSessionStatus(w http.ResponseWriter, r *http.Request, 
 // DeleteUser Delete an account as a step of the deletion workflow
 // (DELETE /internal/v1/users/{userId})
 func (_ Unimplemented) DeleteUser(w http.ResponseWriter, r *http.Request, userID ID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetAccountFootprint What is still held of a user, but for the audit trail
+// (GET /internal/v1/users/{userId}/footprint)
+func (_ Unimplemented) GetAccountFootprint(w http.ResponseWriter, r *http.Request, userID ID) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3335,6 +3358,32 @@ func (siw *ServerInterfaceWrapper) DeleteUser(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// GetAccountFootprint operation middleware
+func (siw *ServerInterfaceWrapper) GetAccountFootprint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "userId" -------------
+	var userID ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", chi.URLParam(r, "userId"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "userId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAccountFootprint(w, r, userID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -3618,6 +3667,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Delete(options.BaseURL+"/internal/v1/users/{userId}", wrapper.DeleteUser)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/internal/v1/users/{userId}/footprint", wrapper.GetAccountFootprint)
 	})
 
 	return r
@@ -4854,6 +4906,28 @@ func (response DeleteUser204Response) VisitDeleteUserResponse(w http.ResponseWri
 	return nil
 }
 
+type GetAccountFootprintRequestObject struct {
+	UserID ID `json:"userId"`
+}
+
+type GetAccountFootprintResponseObject interface {
+	VisitGetAccountFootprintResponse(w http.ResponseWriter) error
+}
+
+type GetAccountFootprint200JSONResponse Footprint
+
+func (response GetAccountFootprint200JSONResponse) VisitGetAccountFootprintResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetJwks The public keys that verify access tokens (RFC 7517)
@@ -5027,6 +5101,9 @@ type StrictServerInterface interface {
 	// DeleteUser Delete an account as a step of the deletion workflow
 	// (DELETE /internal/v1/users/{userId})
 	DeleteUser(ctx context.Context, request DeleteUserRequestObject) (DeleteUserResponseObject, error)
+	// GetAccountFootprint What is still held of a user, but for the audit trail
+	// (GET /internal/v1/users/{userId}/footprint)
+	GetAccountFootprint(ctx context.Context, request GetAccountFootprintRequestObject) (GetAccountFootprintResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -6648,6 +6725,32 @@ func (sh *strictHandler) DeleteUser(w http.ResponseWriter, r *http.Request, user
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DeleteUserResponseObject); ok {
 		if err := validResponse.VisitDeleteUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccountFootprint operation middleware
+func (sh *strictHandler) GetAccountFootprint(w http.ResponseWriter, r *http.Request, userID ID) {
+	var request GetAccountFootprintRequestObject
+
+	request.UserID = userID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountFootprint(ctx, request.(GetAccountFootprintRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountFootprint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAccountFootprintResponseObject); ok {
+		if err := validResponse.VisitGetAccountFootprintResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

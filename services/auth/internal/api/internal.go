@@ -45,3 +45,14 @@ func (s *Server) GetSessionStatus(ctx context.Context, r GetSessionStatusRequest
 func (s *Server) DeleteUser(ctx context.Context, r DeleteUserRequestObject) (DeleteUserResponseObject, error) {
 	return DeleteUser204Response{}, s.Auth.DeleteAccount(ctx, caller(ctx), r.UserID, client(ctx, nil))
 }
+
+// GetAccountFootprint counts what is still held of a user.
+func (s *Server) GetAccountFootprint(ctx context.Context, r GetAccountFootprintRequestObject) (GetAccountFootprintResponseObject, error) {
+	items, err := s.Auth.Footprint(ctx, r.UserID)
+	out := Footprint{Items: make([]FootprintItem, len(items))}
+	for i, item := range items {
+		out.Items[i] = FootprintItem{Place: item.Place, Count: item.Count}
+		out.Total += item.Count
+	}
+	return GetAccountFootprint200JSONResponse(out), err
+}

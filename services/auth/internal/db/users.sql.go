@@ -12,6 +12,44 @@ import (
 	"github.com/google/uuid"
 )
 
+const accountFootprint = `-- name: AccountFootprint :many
+SELECT 'table users' AS place, count(*) AS rows FROM users WHERE users.id = $1
+UNION ALL SELECT 'table sessions', count(*) FROM sessions WHERE sessions.user_id = $1
+UNION ALL SELECT 'table one_time_tokens', count(*) FROM one_time_tokens WHERE one_time_tokens.user_id = $1
+UNION ALL SELECT 'table mfa_totp', count(*) FROM mfa_totp WHERE mfa_totp.user_id = $1
+UNION ALL SELECT 'table recovery_codes', count(*) FROM recovery_codes WHERE recovery_codes.user_id = $1
+UNION ALL SELECT 'table passkeys', count(*) FROM passkeys WHERE passkeys.user_id = $1
+UNION ALL SELECT 'table ceremonies', count(*) FROM ceremonies WHERE ceremonies.user_id = $1
+UNION ALL SELECT 'table oauth_providers', count(*) FROM oauth_providers WHERE oauth_providers.user_id = $1
+UNION ALL SELECT 'table oauth_flows', count(*) FROM oauth_flows WHERE oauth_flows.user_id = $1
+UNION ALL SELECT 'table api_keys', count(*) FROM api_keys WHERE api_keys.user_id = $1
+`
+
+type AccountFootprintRow struct {
+	Place string
+	Rows  int64
+}
+
+func (q *Queries) AccountFootprint(ctx context.Context, userID uuid.UUID) ([]AccountFootprintRow, error) {
+	rows, err := q.db.Query(ctx, accountFootprint, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountFootprintRow
+	for rows.Next() {
+		var i AccountFootprintRow
+		if err := rows.Scan(&i.Place, &i.Rows); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const userByEmail = `-- name: UserByEmail :one
 SELECT id, email_sealed, email_hash, display_name_sealed, locale, password_hash, roles, email_verified_at, disabled_at, disabled_reason, tokens_not_before, created_at, updated_at FROM users WHERE email_hash = $1
 `

@@ -141,6 +141,7 @@ const (
 	TimelineEntryTypeCompensating  TimelineEntryType = "compensating"
 	TimelineEntryTypeCompleted     TimelineEntryType = "completed"
 	TimelineEntryTypeFailed        TimelineEntryType = "failed"
+	TimelineEntryTypeNoted         TimelineEntryType = "noted"
 	TimelineEntryTypeRetried       TimelineEntryType = "retried"
 	TimelineEntryTypeSignalled     TimelineEntryType = "signalled"
 	TimelineEntryTypeStarted       TimelineEntryType = "started"
@@ -164,6 +165,8 @@ func (e TimelineEntryType) Valid() bool {
 	case TimelineEntryTypeCompleted:
 		return true
 	case TimelineEntryTypeFailed:
+		return true
+	case TimelineEntryTypeNoted:
 		return true
 	case TimelineEntryTypeRetried:
 		return true
@@ -433,7 +436,7 @@ type ServerInterface interface {
 	// RetryWorkflow Try a failed workflow again from the step that failed
 	// (POST /api/v1/workflows/{workflowId}/retry)
 	RetryWorkflow(w http.ResponseWriter, r *http.Request, workflowID ID)
-	// DeleteUserWorkflows Forget whose the workflows of a user were
+	// DeleteUserWorkflows End the workflows of a user and forget whose they were, as a step of the deletion workflow
 	// (DELETE /internal/v1/users/{userId})
 	DeleteUserWorkflows(w http.ResponseWriter, r *http.Request, userID ID)
 	// GetWorkflowsFootprint What is still held of a user
@@ -496,7 +499,7 @@ func (_ Unimplemented) RetryWorkflow(w http.ResponseWriter, r *http.Request, wor
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// DeleteUserWorkflows Forget whose the workflows of a user were
+// DeleteUserWorkflows End the workflows of a user and forget whose they were, as a step of the deletion workflow
 // (DELETE /internal/v1/users/{userId})
 func (_ Unimplemented) DeleteUserWorkflows(w http.ResponseWriter, r *http.Request, userID ID) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -1241,7 +1244,7 @@ type StrictServerInterface interface {
 	// RetryWorkflow Try a failed workflow again from the step that failed
 	// (POST /api/v1/workflows/{workflowId}/retry)
 	RetryWorkflow(ctx context.Context, request RetryWorkflowRequestObject) (RetryWorkflowResponseObject, error)
-	// DeleteUserWorkflows Forget whose the workflows of a user were
+	// DeleteUserWorkflows End the workflows of a user and forget whose they were, as a step of the deletion workflow
 	// (DELETE /internal/v1/users/{userId})
 	DeleteUserWorkflows(ctx context.Context, request DeleteUserWorkflowsRequestObject) (DeleteUserWorkflowsResponseObject, error)
 	// GetWorkflowsFootprint What is still held of a user

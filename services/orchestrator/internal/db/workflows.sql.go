@@ -197,6 +197,31 @@ func (q *Queries) SignalsForget(ctx context.Context, userID uuid.UUID) error {
 	return err
 }
 
+const userDelete = `-- name: UserDelete :exec
+INSERT INTO deleted_users (user_id, deleted_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
+`
+
+type UserDeleteParams struct {
+	UserID uuid.UUID
+	Now    time.Time
+}
+
+func (q *Queries) UserDelete(ctx context.Context, arg UserDeleteParams) error {
+	_, err := q.db.Exec(ctx, userDelete, arg.UserID, arg.Now)
+	return err
+}
+
+const userDeleted = `-- name: UserDeleted :one
+SELECT EXISTS (SELECT FROM deleted_users WHERE user_id = $1)
+`
+
+func (q *Queries) UserDeleted(ctx context.Context, userID uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, userDeleted, userID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const waitInsert = `-- name: WaitInsert :exec
 INSERT INTO waits (workflow_id, type, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 `
@@ -618,7 +643,7 @@ func (q *Queries) WorkflowSet(ctx context.Context, arg WorkflowSetParams) error 
 }
 
 const workflowsFootprint = `-- name: WorkflowsFootprint :one
-SELECT (SELECT count(*) FROM workflows WHERE user_id = $1 AND ended_at IS NOT NULL) AS workflows,
+SELECT (SELECT count(*) FROM workflows WHERE user_id = $1 AND kind <> 'account_deletion') AS workflows,
        (SELECT count(*) FROM signals WHERE data->>'userId' = $1::uuid::text) AS signals
 `
 
@@ -635,12 +660,38 @@ func (q *Queries) WorkflowsFootprint(ctx context.Context, userID *uuid.UUID) (Wo
 }
 
 const workflowsForget = `-- name: WorkflowsForget :exec
-UPDATE workflows SET user_id = NULL, input = input - 'userId', outputs = '{}', key = 'forgotten ' || id
-WHERE user_id = $1 AND ended_at IS NOT NULL
+WITH e AS (UPDATE workflow_events SET output = NULL
+    WHERE output IS NOT NULL AND workflow_id IN (SELECT w.id FROM workflows w WHERE w.user_id = $1 AND w.kind <> 'account_deletion'))
+UPDATE workflows SET user_id = NULL, input = '{}', outputs = '{}', signal = NULL, key = 'forgotten ' || id
+WHERE workflows.user_id = $1 AND kind <> 'account_deletion'
 `
 
-// One that still runs, such as the deletion itself, keeps whose it is until it ends.
 func (q *Queries) WorkflowsForget(ctx context.Context, userID *uuid.UUID) error {
 	_, err := q.db.Exec(ctx, workflowsForget, userID)
 	return err
+}
+
+const workflowsLive = `-- name: WorkflowsLive :many
+SELECT id FROM workflows WHERE user_id = $1 AND ended_at IS NULL AND kind <> 'account_deletion' ORDER BY id
+`
+
+// Those of a user that have not ended, but for the deletion, which ends when all is gone.
+func (q *Queries) WorkflowsLive(ctx context.Context, userID *uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, workflowsLive, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

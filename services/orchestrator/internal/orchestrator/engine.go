@@ -165,12 +165,9 @@ func (s *Service) work(ctx context.Context, id uuid.UUID) error {
 			if t.w.Fence != w.Fence {
 				return errFenced
 			}
-			for _, m := range r.messages {
-				if tried == nil {
-					m.Time = t.now
-					if err := outbox.Append(ctx, t.tx, m); err != nil {
-						return err
-					}
+			if tried == nil {
+				if err := t.keep(ctx, r); err != nil {
+					return err
 				}
 			}
 			if err := t.settle(ctx, outcome, tried); err != nil {
@@ -192,6 +189,22 @@ func (s *Service) work(ctx context.Context, id uuid.UUID) error {
 			return err
 		}
 	}
+}
+
+// keep sends and notes what a try left to be sent and noted.
+func (t *transition) keep(ctx context.Context, r *Run) error {
+	for _, m := range r.messages {
+		m.Time = t.now
+		if err := outbox.Append(ctx, t.tx, m); err != nil {
+			return err
+		}
+	}
+	for _, text := range r.notes {
+		if err := t.record(ctx, "noted", text, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // timeIsUp is kept instead of an event when none came.

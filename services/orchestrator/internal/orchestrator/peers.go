@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	maxAnswer     = 1 << 20
-	breakerTrips  = 5 // failures in a row
+	maxAnswer     = 4 << 20 // a resume with what was read where
+	breakerTrips  = 5       // failures in a row
 	breakerPause  = 10 * time.Second
 	healthEvery   = 5 * time.Second
 	healthTimeout = 2 * time.Second
@@ -55,11 +55,13 @@ type Health struct {
 }
 
 // NewPeers makes peers of the services' URLs, by name.
-func NewPeers(urls map[string]string, ask Ask) *Peers {
+func NewPeers(urls map[string]string, ask Ask) *Peers { return newPeers(urls, ask, breakerPause) }
+
+func newPeers(urls map[string]string, ask Ask, pause time.Duration) *Peers {
 	p := &Peers{ask: ask, peers: map[string]*peer{}, now: time.Now}
 	for name, u := range urls {
 		p.peers[name] = &peer{url: u, health: Health{Name: name, State: "unknown"}, breaker: gobreaker.NewCircuitBreaker[[]byte](gobreaker.Settings{
-			Name: name, Timeout: breakerPause,
+			Name: name, Timeout: pause,
 			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerTrips },
 			// What the service refuses, it refuses for a reason: it is well.
 			IsSuccessful: func(err error) bool { return err == nil || isFatal(err) },
@@ -113,6 +115,11 @@ func (p *Peers) Call(ctx context.Context, service, method, path, key string, in,
 		return fmt.Errorf("%s: %s %s: %w", service, method, path, err)
 	}
 	return nil
+}
+
+// errAnswer is an answer that is not what the service's contract says.
+func errAnswer(service string) error {
+	return fmt.Errorf("%s: the answer is not what its contract says", service)
 }
 
 // RefusedError is an answer that says no.

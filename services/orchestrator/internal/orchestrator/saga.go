@@ -47,7 +47,7 @@ const (
 	defaultTries   = 8
 	defaultTimeout = 15 * time.Second
 	backoffFirst   = time.Second
-	backoffMost    = 2 * time.Minute
+	backoffMost    = time.Hour
 )
 
 func (s Step) tries() int {
@@ -64,9 +64,9 @@ func (s Step) timeout() time.Duration {
 	return s.Timeout
 }
 
-// backoff is the wait after a try failed: 1 s, doubled each time.
+// backoff is the wait after a try failed: 1 s, doubled each time, up to an hour.
 func backoff(attempt int) time.Duration {
-	return min(backoffFirst<<min(attempt-1, 10), backoffMost)
+	return min(backoffFirst<<min(attempt-1, 12), backoffMost)
 }
 
 // Run is a workflow as a step sees it.
@@ -79,6 +79,7 @@ type Run struct {
 
 	outputs  map[string]json.RawMessage
 	messages []outbox.Message
+	notes    []string
 }
 
 // Output reads what a step before gave.
@@ -92,6 +93,9 @@ func (r *Run) Output(step string, v any) error {
 
 // Send sends a message when the step's outcome counts, and only then.
 func (r *Run) Send(m outbox.Message) { r.messages = append(r.messages, m) }
+
+// Note adds to the timeline when the step's outcome counts, and only then.
+func (r *Run) Note(text string) { r.notes = append(r.notes, text) }
 
 // Signal is an event of another service.
 type Signal struct {

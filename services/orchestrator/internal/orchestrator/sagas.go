@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jobpilot/jobpilot/pkg/outbox"
@@ -80,8 +81,8 @@ func resumeIntake(p *Peers) Definition {
 					return End(nil), nil // its owner was told by the event
 				}
 				var out read
-				if err := json.Unmarshal(s.Data, &out); err != nil {
-					return Outcome{}, Fatal(err)
+				if err := json.Unmarshal(s.Data, &out); err != nil || out.ResumeID == "" {
+					return Outcome{}, Fatal(fmt.Errorf("%s names no resume: %w", s.Type, err))
 				}
 				return Done(out), nil
 			}},
@@ -93,13 +94,21 @@ func resumeIntake(p *Peers) Definition {
 			var content struct {
 				Version int64           `json:"version"`
 				Resume  json.RawMessage `json:"resume"`
+				Fields  json.RawMessage `json:"fields"` // how sure the parser was, and what it read where
 			}
-			if err := p.Call(ctx, "resume", "GET", fmt.Sprintf("/internal/v1/resumes/%s?version=%d", in.ResumeID, in.Version), "", nil, &content); err != nil {
+			if err := p.Call(ctx, "resume", "GET", fmt.Sprintf("/internal/v1/resumes/%s?version=%d&fields=true", in.ResumeID, in.Version), "", nil, &content); err != nil {
 				return Outcome{}, err
 			}
-			return Done(nil), p.Call(ctx, "user", "POST", "/internal/v1/users/"+r.UserID.String()+"/proposals", r.ID.String(), map[string]any{
-				"resumeId": in.ResumeID, "resumeVersion": content.Version, "resume": content.Resume,
-			}, nil)
+			if content.Version == 0 || content.Resume == nil {
+				return Outcome{}, errAnswer("resume")
+			}
+			proposal := map[string]any{"resumeId": in.ResumeID, "resumeVersion": content.Version, "resume": content.Resume}
+			if content.Fields != nil {
+				proposal["fields"] = content.Fields
+			}
+			// No key: a version of a resume has one proposal, even if its file, and what was
+			// read where, is gone when this is done again.
+			return Done(nil), p.Call(ctx, "user", "POST", "/internal/v1/users/"+r.UserID.String()+"/proposals", "", proposal, nil)
 		}},
 	}}
 }
@@ -115,21 +124,26 @@ func jobAggregation(p *Peers) Definition {
 		{Name: "start", Do: func(ctx context.Context, r *Run) (Outcome, error) {
 			var g gathering
 			err := p.Call(ctx, "job", "POST", "/internal/v1/gatherings", r.ID.String(), struct{}{}, &g)
+			if err == nil && g.ID == "" {
+				err = errAnswer("job")
+			}
 			return Done(g), err
 		}},
 		{Name: "finish", Do: func(ctx context.Context, r *Run) (Outcome, error) {
-			var g gathering
-			if err := r.Output("start", &g); err != nil {
+			var begun, g gathering
+			if err := r.Output("start", &begun); err != nil {
 				return Outcome{}, err
 			}
-			if err := p.Call(ctx, "job", "GET", "/internal/v1/gatherings/"+g.ID, "", nil, &g); err != nil {
+			if err := p.Call(ctx, "job", "GET", "/internal/v1/gatherings/"+begun.ID, "", nil, &g); err != nil {
 				return Outcome{}, err
 			}
 			switch {
+			case g.State == "":
+				return Outcome{}, errAnswer("job")
 			case g.State != "running":
 				return Done(g), nil
 			case time.Since(r.CreatedAt) > most:
-				return Outcome{}, Fatal(fmt.Errorf("gathering %s is not done after %s", g.ID, most))
+				return Outcome{}, Fatal(fmt.Errorf("gathering %s is not done after %s", begun.ID, most))
 			}
 			return Again(5 * time.Second), nil
 		}},
@@ -149,13 +163,16 @@ func application(p *Peers) Definition {
 	return Definition{Kind: KindApplication, Version: 1, Cancellable: true, Steps: []Step{
 		{Name: "check", Timeout: 30 * time.Second, Do: func(ctx context.Context, r *Run) (Outcome, error) {
 			var job struct {
-				Live   bool   `json:"live"`
+				Live   *bool  `json:"live"`
 				Reason string `json:"reason"`
 			}
 			if err := p.Call(ctx, "job", "POST", "/internal/v1/jobs/"+r.Input["jobId"]+"/check", "", nil, &job); err != nil {
 				return Outcome{}, err
 			}
-			if job.Live {
+			switch {
+			case job.Live == nil:
+				return Outcome{}, errAnswer("job")
+			case *job.Live:
 				return Done(nil), nil
 			}
 			return End(job), p.Call(ctx, "auto-apply", "POST", path(r, "close"), "", map[string]string{"reason": job.Reason}, nil)
@@ -203,6 +220,9 @@ func autoApplyRun(p *Peers) Definition {
 				} `json:"items"`
 			}
 			err := p.Call(ctx, "job", "POST", "/internal/v1/users/"+r.UserID.String()+"/matches", "", map[string]any{"limit": most}, &found)
+			if err == nil && found.Items == nil {
+				err = errAnswer("job")
+			}
 			return Done(found), err
 		}},
 		{Name: "plan",
@@ -238,38 +258,58 @@ var deletion = []struct{ step, service, path, footprint string }{
 	{"resumes", "resume", "/resumes", "/resumes/footprint"},
 	{"ai", "ai", "", "/footprint"},
 	{"profile", "user", "", "/footprint"},
-	{"account", "auth", "", ""},
+	{"account", "auth", "", "/footprint"},
 	{"messages", "notification", "", "/footprint"},
 	{"events", "analytics", "", "/footprint"},
 	{"workflows", "orchestrator", "", "/footprint"},
 }
 
+// footprint is what a service still holds of a user.
+type footprint struct {
+	Total *int64 `json:"total"`
+	Items []struct {
+		Place string `json:"place"`
+		Count int64  `json:"count"`
+	} `json:"items"`
+}
+
+func (f footprint) String() string {
+	var places []string
+	for _, i := range f.Items {
+		places = append(places, fmt.Sprintf("%s %d", i.Place, i.Count))
+	}
+	return strings.Join(places, ", ")
+}
+
 // accountDeletion deletes what every service holds of a user, and then asks each
-// whether anything is left.
+// whether anything is left; what they say is in the timeline.
 func accountDeletion(p *Peers) Definition {
+	const tries = 36 // over a day: a service may be away for long, and nothing can be undone
 	d := Definition{Kind: KindAccountDeletion, Version: 1, Forward: true, Forgets: true}
 	for _, s := range deletion {
-		d.Steps = append(d.Steps, Step{Name: s.step, Tries: 20, Do: func(ctx context.Context, r *Run) (Outcome, error) {
+		d.Steps = append(d.Steps, Step{Name: s.step, Tries: tries, Do: func(ctx context.Context, r *Run) (Outcome, error) {
 			return Done(nil), p.Call(ctx, s.service, "DELETE", "/internal/v1/users/"+r.UserID.String()+s.path, "", nil, nil)
 		}})
 	}
-	d.Steps = append(d.Steps, Step{Name: "proof", Tries: 20, Do: func(ctx context.Context, r *Run) (Outcome, error) {
+	d.Steps = append(d.Steps, Step{Name: "proof", Tries: tries, Do: func(ctx context.Context, r *Run) (Outcome, error) {
 		proof := map[string]int64{}
 		for _, s := range deletion {
-			if s.footprint == "" {
-				continue
-			}
-			var left struct{ Total int64 }
+			var left footprint
 			if err := p.Call(ctx, s.service, "GET", "/internal/v1/users/"+r.UserID.String()+s.footprint, "", nil, &left); err != nil {
 				return Outcome{}, err
 			}
-			if proof[s.service] = left.Total; left.Total > 0 {
+			if left.Total == nil || left.Items == nil {
+				return Outcome{}, errAnswer(s.service) // which proves nothing
+			}
+			if *left.Total > 0 {
 				// Something that was under way has come after the deletion.
 				if err := p.Call(ctx, s.service, "DELETE", "/internal/v1/users/"+r.UserID.String()+s.path, "", nil, nil); err != nil {
 					return Outcome{}, err
 				}
-				return Outcome{}, fmt.Errorf("%s still held %d", s.service, left.Total)
+				return Outcome{}, fmt.Errorf("%s still held %d: %s", s.service, *left.Total, left)
 			}
+			proof[s.service] = 0
+			r.Note(s.service + " holds nothing: " + left.String())
 		}
 		return Done(proof), nil
 	}})

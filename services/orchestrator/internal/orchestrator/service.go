@@ -26,6 +26,8 @@ var (
 	errEnded    = errs.New(errs.Conflict, "workflow_ended", "The workflow has ended, so there is nothing to cancel.")
 	errForward  = errs.New(errs.Conflict, "not_cancellable", "A workflow of this kind goes on to its end; it cannot be cancelled.")
 	errNoRetry  = errs.New(errs.Conflict, "workflow_not_failed", "Only a workflow that failed can be tried again.")
+	errUser     = errs.New(errs.Unprocessable, "validation_failed", "The userId of the input is not one.").WithFields(errs.Field{Pointer: "#/input/userId", Code: "format", Message: "is no UUID"})
+	errDeleted  = errs.New(errs.Conflict, "account_deleted", "This account was deleted; no workflow is begun for it.")
 	errWhose    = errs.New(errs.Forbidden, "forbidden", "Only administrators may list the workflows of others.")
 )
 
@@ -128,9 +130,16 @@ func (s *Service) startTx(ctx context.Context, tx pgx.Tx, kind, key string, inpu
 	if text := input["userId"]; text != "" {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			return db.Workflow{}, fmt.Errorf("orchestrator: userId: %w", err)
+			return db.Workflow{}, errUser.With(err)
 		}
 		user = &id
+		gone, err := db.New(tx).UserDeleted(ctx, id)
+		if err != nil {
+			return db.Workflow{}, err
+		}
+		if gone {
+			return db.Workflow{}, errDeleted
+		}
 	}
 	if input == nil {
 		input = map[string]string{}
@@ -297,13 +306,14 @@ func (s *Service) CancelWorkflow(ctx context.Context, p authn.Principal, id uuid
 	return s.workflow(row), notFound(err)
 }
 
-// RetryWorkflow has a workflow that failed go on at the step that failed.
+// RetryWorkflow has a workflow that failed begin the step that failed again, to
+// wait anew if it waits for events.
 func (s *Service) RetryWorkflow(ctx context.Context, id uuid.UUID) (Workflow, error) {
 	row, err := s.change(ctx, id, func(t *transition) error {
 		if t.w.State != "failed" {
 			return errNoRetry
 		}
-		t.w.State, t.w.Attempt, t.w.EndedAt, t.w.Error = "running", 1, nil, ""
+		t.w.State, t.w.Attempt, t.w.EndedAt, t.w.Error, t.w.Signal, t.w.SignalAt = "running", 1, nil, "", nil, nil
 		if t.w.Undoing {
 			t.w.State = "compensating"
 		}
@@ -321,10 +331,24 @@ type Place struct {
 	Count int64
 }
 
-// DeleteUserWorkflows forgets whose workflows were, but for those that still run.
+// DeleteUserWorkflows ends the workflows of a user, but for the deletion itself,
+// and forgets whose they were. What they did in other services is deleted there.
 func (s *Service) DeleteUserWorkflows(ctx context.Context, user uuid.UUID) error {
 	return storeError(pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		q := db.New(tx)
+		q, now := db.New(tx), s.now()
+		// First, so that nothing is begun for the user from here on.
+		if err := q.UserDelete(ctx, db.UserDeleteParams{UserID: user, Now: now}); err != nil {
+			return err
+		}
+		ids, err := q.WorkflowsLive(ctx, &user)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.abandon(ctx, tx, q, id, now); err != nil {
+				return err
+			}
+		}
 		if err := q.WorkflowsForget(ctx, &user); err != nil {
 			return err
 		}
@@ -332,8 +356,24 @@ func (s *Service) DeleteUserWorkflows(ctx context.Context, user uuid.UUID) error
 	}))
 }
 
-// GetWorkflowsFootprint is what is still held of a user, but for workflows that
-// still run.
+// abandon ends a workflow where it is, and fences whoever works on it.
+func (s *Service) abandon(ctx context.Context, tx pgx.Tx, q *db.Queries, id uuid.UUID, now time.Time) error {
+	row, err := q.WorkflowLock(ctx, id)
+	if err != nil || row.EndedAt != nil {
+		return err
+	}
+	t := &transition{Queries: q, tx: tx, s: s, w: row, now: now}
+	var ok bool
+	if t.def, ok = s.definition(row.Kind, row.Version); !ok {
+		return fmt.Errorf("orchestrator: no definition of %s, version %d", row.Kind, row.Version)
+	}
+	t.w.Fence++
+	t.w.State, t.w.Error, t.w.EndedAt, t.w.NextTryAt = "failed", "the account was deleted", &now, nil
+	return errors.Join(t.WaitsClear(ctx, id), t.record(ctx, "failed", t.w.Error, nil), t.store(ctx))
+}
+
+// GetWorkflowsFootprint is what is still held of a user, but for the deletion
+// itself, which forgets its user when it is completed.
 func (s *Service) GetWorkflowsFootprint(ctx context.Context, user uuid.UUID) ([]Place, error) {
 	row, err := s.q.WorkflowsFootprint(ctx, &user)
 	return []Place{{"table workflows", row.Workflows}, {"table signals", row.Signals}}, storeError(err)
@@ -341,6 +381,7 @@ func (s *Service) GetWorkflowsFootprint(ctx context.Context, user uuid.UUID) ([]
 
 func (s *Service) purge(ctx context.Context) error {
 	return jobs.Purge(ctx, s.Pool, s.Log, s.now(), jobs.Inbox, jobs.IdempotencyKeys,
+		jobs.Leftover{Table: "deleted_users", Key: "user_id", Old: "deleted_at < $1", Keep: 30 * 24 * time.Hour},
 		jobs.Leftover{Table: "signals", Key: "type, key, event_id", Old: "at < $1", Keep: 40 * 24 * time.Hour}, // longer than any wait
 		jobs.Leftover{Table: "workflows", Key: "id", Old: "ended_at < $1", Keep: 90 * 24 * time.Hour})
 }

@@ -41,6 +41,13 @@ func (s *Service) Apply(ctx context.Context, tx pgx.Tx, e rabbit.Event) error {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return rabbit.Permanent(fmt.Errorf("orchestrator: %s: %w", e.Type, err))
 	}
+	if text, ok := data["userId"].(string); ok {
+		if user, err := uuid.Parse(text); err == nil {
+			if gone, err := db.New(tx).UserDeleted(ctx, user); err != nil || gone {
+				return err // late
+			}
+		}
+	}
 	if t, ok := triggers[e.Type]; ok {
 		input := map[string]string{}
 		for name, v := range data {

@@ -502,6 +502,22 @@ type OptimizeRequest struct {
 	JobID *ID `json:"jobId,omitempty"`
 }
 
+// ReadField How sure the parser was of a field, and what it read where.
+type ReadField struct {
+	Confidence float64 `json:"confidence"`
+
+	// Page Absent where the format has no pages.
+	Page *int32 `json:"page,omitempty"`
+
+	// Pointer A JSON Pointer into `resume`.
+	//
+	// Example: /work/0/name
+	Pointer string `json:"pointer"`
+
+	// Text What stands in the file, shortened.
+	Text *string `json:"text,omitempty"`
+}
+
 // RenderRequest defines model for RenderRequest.
 type RenderRequest struct {
 	Format RenderRequestFormat `json:"format"`
@@ -579,6 +595,9 @@ type ResumeCertificate struct {
 
 // ResumeContent defines model for ResumeContent.
 type ResumeContent struct {
+	// Fields Where asked for, of the version that was read from a file, as long as that is kept.
+	Fields *[]ReadField `json:"fields,omitempty"`
+
 	// Language A language tag (BCP 47).
 	//
 	// Example: en-GB
@@ -1228,6 +1247,9 @@ type RestoreResumeVersionParams struct {
 type GetResumeContentParams struct {
 	// Version Absent, the current one.
 	Version *int32 `form:"version,omitempty" json:"version,omitempty"`
+
+	// Fields With what was read where, of a version that was read from a file.
+	Fields *bool `form:"fields,omitempty" json:"fields,omitempty"`
 
 	// IfNoneMatch The `ETag` of the version at hand (RFC 9110 §13.1.2); if it is still the current one, 304 without a body.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
@@ -2866,6 +2888,19 @@ func (siw *ServerInterfaceWrapper) GetResumeContent(w http.ResponseWriter, r *ht
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "version"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "version", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "fields" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fields", r.URL.Query(), &params.Fields, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "fields"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fields", Err: err})
 		}
 		return
 	}

@@ -169,6 +169,62 @@ func TestWhatAIReadKeepsTheContract(t *testing.T) {
 	}
 }
 
+// How sure the parser was, and what it read where, goes with the version that was
+// read, follows what was left out, and goes with the file.
+func TestWhatWasReadWhereIsKeptWithTheFile(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	field := func(pointer string) map[string]any {
+		return map[string]any{"pointer": pointer, "confidence": 0.8, "page": 1, "text": strings.Repeat("ä", 600)}
+	}
+	f.ai.answers(http.StatusOK, map[string]any{
+		"resume": map[string]any{
+			"basics": map[string]any{"name": "Ada"},
+			"work":   []any{map[string]any{"name": "A", "highlights": []any{"one", strings.Repeat("x", 2001), "three"}}},
+		},
+		"format": "pdf", "pages": 1, "text": "x", "warnings": []any{}, "engine": map[string]any{"name": "builtin", "model": "m", "cached": false},
+		"fields": []any{
+			field("/basics/name"), field("/work/0/name"), field("/work/0/highlights/0"), field("/work/0/highlights/1"), field("/work/0/highlights/2"),
+			field("/" + strings.Repeat("x", 400)), map[string]any{"pointer": "/work/0", "confidence": 0.5, "text": ""},
+		},
+	})
+	who, peer := f.user(), f.api.Service("orchestrator")
+	var up UploadedResume
+	f.upload(who, pdf, "").Want(http.StatusCreated).JSON(&up)
+	path := "/internal/v1/resumes/" + up.Resume.ID.String()
+	read := func(query string) *[]ReadField {
+		t.Helper()
+		var c ResumeContent
+		peer.Do(t, http.MethodGet, path+query, nil).Want(http.StatusOK).JSON(&c)
+		return c.Fields
+	}
+	fields := read("?version=1&fields=true")
+	var pointers []string
+	for _, x := range *fields {
+		pointers = append(pointers, x.Pointer)
+	}
+	if !slices.Equal(pointers, []string{"/basics/name", "/work/0/name", "/work/0/highlights/0", "/work/0/highlights/1", "/work/0"}) {
+		t.Errorf("read %q", pointers)
+	}
+	if x := (*fields)[0]; x.Confidence != 0.8 || *x.Page != 1 || len([]rune(*x.Text)) != 500 || (*fields)[4].Page != nil || (*fields)[4].Text != nil {
+		t.Errorf("read %+v", x)
+	}
+	if read("?version=1") != nil {
+		t.Error("it comes without being asked for")
+	}
+	if n := f.count("SELECT count(*) FROM document_fields WHERE position('Ada' IN encode(fields_sealed, 'escape')) > 0"); n != 0 {
+		t.Error("it is not sealed")
+	}
+	f.patch(who, up.Resume.ID, `{"resume":{"basics":{"name":"Grace"}}}`).Want(http.StatusOK)
+	if read("?fields=true") != nil || read("?version=1&fields=true") == nil {
+		t.Error("it is not of the version that was read")
+	}
+	who.Do(t, http.MethodDelete, "/api/v1/resumes/documents/"+up.Document.ID.String(), nil).Want(http.StatusNoContent)
+	if read("?version=1&fields=true") != nil || f.count("SELECT count(*) FROM document_fields") != 0 {
+		t.Error("it outlives the file")
+	}
+}
+
 func TestOthersDoNotSeeFiles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -55,7 +55,23 @@ func (s *Server) GetResumeContent(ctx context.Context, r GetResumeContentRequest
 		return nil, err
 	}
 	body, etag, err := content(found)
+	if err == nil && value(r.Params.Fields) {
+		body.Fields, err = s.readFields(ctx, found)
+	}
 	return GetResumeContent200JSONResponse{Body: body, Headers: GetResumeContent200ResponseHeaders{ETag: etag}}, err
+}
+
+// readFields is what was read where, nil where nothing is known of it.
+func (s *Server) readFields(ctx context.Context, r resume.Stored) (*[]ReadField, error) {
+	list, err := s.Resumes.ReadFields(ctx, r)
+	if err != nil || list == nil {
+		return nil, err
+	}
+	out := make([]ReadField, len(list))
+	for i, f := range list {
+		out[i] = ReadField{Pointer: f.Pointer, Confidence: f.Confidence, Page: present(f.Page), Text: present(f.Text)}
+	}
+	return &out, nil
 }
 
 // GetDefaultResume gives another service the default resume of a user.

@@ -91,6 +91,32 @@ func (q *Queries) DocumentFailed(ctx context.Context, arg DocumentFailedParams) 
 	return result.RowsAffected(), nil
 }
 
+const documentFieldsInsert = `-- name: DocumentFieldsInsert :exec
+INSERT INTO document_fields (document_id, fields_sealed) VALUES ($1, $2)
+`
+
+type DocumentFieldsInsertParams struct {
+	DocumentID   uuid.UUID
+	FieldsSealed []byte
+}
+
+func (q *Queries) DocumentFieldsInsert(ctx context.Context, arg DocumentFieldsInsertParams) error {
+	_, err := q.db.Exec(ctx, documentFieldsInsert, arg.DocumentID, arg.FieldsSealed)
+	return err
+}
+
+const documentFieldsOf = `-- name: DocumentFieldsOf :one
+SELECT f.document_id, f.fields_sealed FROM document_fields f JOIN documents d ON d.id = f.document_id WHERE d.resume_id = $1
+`
+
+// Of the document that a resume was read from, if both are still there.
+func (q *Queries) DocumentFieldsOf(ctx context.Context, resumeID uuid.UUID) (DocumentField, error) {
+	row := q.db.QueryRow(ctx, documentFieldsOf, resumeID)
+	var i DocumentField
+	err := row.Scan(&i.DocumentID, &i.FieldsSealed)
+	return i, err
+}
+
 const documentGet = `-- name: DocumentGet :one
 SELECT id, user_id, resume_id, key, filename_sealed, title_sealed, content_type, size, sha256, status, stage, percent, warnings, failure_code, failure_message, created_at, updated_at FROM documents WHERE id = $1 AND user_id = $2
 `

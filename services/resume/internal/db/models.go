@@ -31,6 +31,11 @@ type Document struct {
 	UpdatedAt      time.Time
 }
 
+type DocumentField struct {
+	DocumentID   uuid.UUID
+	FieldsSealed []byte
+}
+
 type Resume struct {
 	ID        uuid.UUID
 	UserID    uuid.UUID

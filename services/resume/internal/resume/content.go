@@ -2,11 +2,9 @@ package resume
 
 import (
 	"bytes"
-	"compress/flate"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/google/uuid"
@@ -127,11 +125,7 @@ func (s *Service) load(ctx context.Context, q *db.Queries, r db.Resume, version 
 }
 
 func (s *Service) sealSection(content []byte, id, owner uuid.UUID) []byte {
-	var small bytes.Buffer
-	w, _ := flate.NewWriter(&small, flate.DefaultCompression) // fails for unknown levels only
-	_, _ = w.Write(content)                                   // a buffer takes everything
-	_ = w.Close()
-	return s.Keys.Seal(small.Bytes(), place("resume_sections", "content_sealed", id, owner))
+	return s.Keys.Seal(deflated(content), place("resume_sections", "content_sealed", id, owner))
 }
 
 func (s *Service) openSection(sealed []byte, id, owner uuid.UUID) ([]byte, error) {
@@ -139,7 +133,7 @@ func (s *Service) openSection(sealed []byte, id, owner uuid.UUID) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(flate.NewReader(bytes.NewReader(small)))
+	content, err := inflated(small)
 	if err != nil {
 		return nil, fmt.Errorf("resume: section %s: %w", id, err)
 	}

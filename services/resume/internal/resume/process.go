@@ -84,7 +84,7 @@ func (s *Service) read(ctx context.Context, d Document, file io.Reader) error {
 	if err != nil {
 		return s.refused(ctx, d, err)
 	}
-	content, warnings, err := s.parsed(res)
+	content, fields, warnings, err := s.parsed(res)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *Service) read(ctx context.Context, d Document, file io.Reader) error {
 	if res.Language != nil {
 		language = *res.Language
 	}
-	return s.finish(context.WithoutCancel(ctx), d, content, language, warnings)
+	return s.finish(context.WithoutCancel(ctx), d, content, fields, language, warnings)
 }
 
 // refused is what an answer of ai other than a resume means.
@@ -115,19 +115,19 @@ func (s *Service) refused(ctx context.Context, d Document, err error) error {
 	return errParser.With(err)
 }
 
-// parsed is what ai read, without what the contract does not let through.
-func (s *Service) parsed(p *ai.ParsedResume) (Content, []string, error) {
-	warnings := []string{}
+// parsed is what ai read, and where, without what the contract does not let through.
+func (s *Service) parsed(p *ai.ParsedResume) (Content, []ReadField, []string, error) {
+	fields, warnings := readFields(p.Fields), []string{}
 	for _, w := range p.Warnings {
 		warnings = append(warnings, w.Message)
 	}
 	raw, err := json.Marshal(p.Resume)
 	if err != nil {
-		return Content{}, nil, err
+		return Content{}, nil, nil, err
 	}
 	var tree any
 	if err := json.Unmarshal(raw, &tree); err != nil {
-		return Content{}, nil, err
+		return Content{}, nil, nil, err
 	}
 	// Each round takes out what is at fault; what a list or an object then lacks
 	// can be a new fault.
@@ -139,18 +139,18 @@ func (s *Service) parsed(p *ai.ParsedResume) (Content, []string, error) {
 		}
 		for i := len(faults) - 1; i >= 0; i-- { // the last first, so that places in lists stay
 			if next, err := jsonresume.Apply(tree, jsonresume.OpRemove, faults[i].Pointer[1:], nil); err == nil {
-				tree = next
+				tree, fields = next, without(fields, faults[i].Pointer[1:])
 				warnings = append(warnings, "Left out, for it "+faults[i].Message+": "+faults[i].Pointer[2:])
 			}
 		}
 	}
 	r, err := s.checked(tree, "#")
-	return newContent(r), warnings[:min(len(warnings), 100)], err
+	return newContent(r), fields, warnings[:min(len(warnings), 100)], err
 }
 
 // finish makes the resume of a document that was read. Whoever else read the same
 // document meanwhile was faster.
-func (s *Service) finish(ctx context.Context, d Document, c Content, language string, warnings []string) error {
+func (s *Service) finish(ctx context.Context, d Document, c Content, fields []ReadField, language string, warnings []string) error {
 	err := s.inTx(ctx, func(t *tx) error {
 		if err := t.alive(ctx, d.UserID); err != nil {
 			return err
@@ -161,6 +161,9 @@ func (s *Service) finish(ctx context.Context, d Document, c Content, language st
 		}
 		r, err := t.create(ctx, draft{d.ResumeID, d.UserID, d.Title, language, defaultTemplate, "uploaded", causeUploaded, c})
 		if err != nil {
+			return err
+		}
+		if err := t.keepFields(ctx, d, fields); err != nil {
 			return err
 		}
 		if err := t.DocumentParsed(ctx, db.DocumentParsedParams{ID: d.ID, Warnings: warnings, Now: t.now}); err != nil {

@@ -29,3 +29,15 @@ WHERE id = @id;
 
 -- name: UserDelete :execrows
 DELETE FROM users WHERE id = @id;
+
+-- name: AccountFootprint :many
+SELECT 'table users' AS place, count(*) AS rows FROM users WHERE users.id = @user_id
+UNION ALL SELECT 'table sessions', count(*) FROM sessions WHERE sessions.user_id = @user_id
+UNION ALL SELECT 'table one_time_tokens', count(*) FROM one_time_tokens WHERE one_time_tokens.user_id = @user_id
+UNION ALL SELECT 'table mfa_totp', count(*) FROM mfa_totp WHERE mfa_totp.user_id = @user_id
+UNION ALL SELECT 'table recovery_codes', count(*) FROM recovery_codes WHERE recovery_codes.user_id = @user_id
+UNION ALL SELECT 'table passkeys', count(*) FROM passkeys WHERE passkeys.user_id = @user_id
+UNION ALL SELECT 'table ceremonies', count(*) FROM ceremonies WHERE ceremonies.user_id = @user_id
+UNION ALL SELECT 'table oauth_providers', count(*) FROM oauth_providers WHERE oauth_providers.user_id = @user_id
+UNION ALL SELECT 'table oauth_flows', count(*) FROM oauth_flows WHERE oauth_flows.user_id = @user_id
+UNION ALL SELECT 'table api_keys', count(*) FROM api_keys WHERE api_keys.user_id = @user_id;

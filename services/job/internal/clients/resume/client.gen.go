@@ -26,6 +26,22 @@ type ID = openapi_types.UUID
 // Example: en-GB
 type Locale = string
 
+// ReadField How sure the parser was of a field, and what it read where.
+type ReadField struct {
+	Confidence float64 `json:"confidence"`
+
+	// Page Absent where the format has no pages.
+	Page *int32 `json:"page,omitempty"`
+
+	// Pointer A JSON Pointer into `resume`.
+	//
+	// Example: /work/0/name
+	Pointer string `json:"pointer"`
+
+	// Text What stands in the file, shortened.
+	Text *string `json:"text,omitempty"`
+}
+
 // Resume A resume in the shape of JSON Resume 1.0.0 (jsonresume.org/schema).
 type Resume struct {
 	Awards       *[]ResumeAward       `json:"awards,omitempty"`
@@ -80,6 +96,9 @@ type ResumeCertificate struct {
 
 // ResumeContent defines model for ResumeContent.
 type ResumeContent struct {
+	// Fields Where asked for, of the version that was read from a file, as long as that is kept.
+	Fields *[]ReadField `json:"fields,omitempty"`
+
 	// Language A language tag (BCP 47).
 	//
 	// Example: en-GB
@@ -258,6 +277,9 @@ type GetResumeContentParams struct {
 	// Version Absent, the current one.
 	Version *int32 `form:"version,omitempty" json:"version,omitempty"`
 
+	// Fields With what was read where, of a version that was read from a file.
+	Fields *bool `form:"fields,omitempty" json:"fields,omitempty"`
+
 	// IfNoneMatch The `ETag` of the version at hand (RFC 9110 §13.1.2); if it is still the current one, 304 without a body.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
@@ -415,6 +437,18 @@ func NewGetResumeContentRequest(server string, resumeID ID, params *GetResumeCon
 		if params.Version != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fields", *params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

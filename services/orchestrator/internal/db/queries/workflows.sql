@@ -37,17 +37,28 @@ WHERE (sqlc.narg(user_id)::uuid IS NULL OR user_id = sqlc.narg(user_id)) AND (sq
     AND (sqlc.narg(before)::timestamptz IS NULL OR (created_at, id) < (sqlc.narg(before)::timestamptz, sqlc.arg(before_id)::uuid))
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(max_rows);
 
+-- name: WorkflowsLive :many
+-- Those of a user that have not ended, but for the deletion, which ends when all is gone.
+SELECT id FROM workflows WHERE user_id = sqlc.arg(user_id) AND ended_at IS NULL AND kind <> 'account_deletion' ORDER BY id;
+
 -- name: WorkflowsForget :exec
--- One that still runs, such as the deletion itself, keeps whose it is until it ends.
-UPDATE workflows SET user_id = NULL, input = input - 'userId', outputs = '{}', key = 'forgotten ' || id
-WHERE user_id = sqlc.arg(user_id) AND ended_at IS NOT NULL;
+WITH e AS (UPDATE workflow_events SET output = NULL
+    WHERE output IS NOT NULL AND workflow_id IN (SELECT w.id FROM workflows w WHERE w.user_id = sqlc.arg(user_id) AND w.kind <> 'account_deletion'))
+UPDATE workflows SET user_id = NULL, input = '{}', outputs = '{}', signal = NULL, key = 'forgotten ' || id
+WHERE workflows.user_id = sqlc.arg(user_id) AND kind <> 'account_deletion';
 
 -- name: WorkflowForget :exec
 UPDATE workflows SET user_id = NULL, input = '{}', key = 'forgotten ' || id WHERE id = sqlc.arg(id);
 
 -- name: WorkflowsFootprint :one
-SELECT (SELECT count(*) FROM workflows WHERE user_id = sqlc.arg(user_id) AND ended_at IS NOT NULL) AS workflows,
+SELECT (SELECT count(*) FROM workflows WHERE user_id = sqlc.arg(user_id) AND kind <> 'account_deletion') AS workflows,
        (SELECT count(*) FROM signals WHERE data->>'userId' = sqlc.arg(user_id)::uuid::text) AS signals;
+
+-- name: UserDelete :exec
+INSERT INTO deleted_users (user_id, deleted_at) VALUES (sqlc.arg(user_id), sqlc.arg(now)) ON CONFLICT DO NOTHING;
+
+-- name: UserDeleted :one
+SELECT EXISTS (SELECT FROM deleted_users WHERE user_id = sqlc.arg(user_id));
 
 -- name: SignalsForget :exec
 DELETE FROM signals WHERE data->>'userId' = sqlc.arg(user_id)::uuid::text;

@@ -44,3 +44,10 @@ DELETE FROM documents WHERE id = @id;
 -- name: DocumentsStale :many
 -- Those that were being read when a process died.
 SELECT * FROM documents WHERE status = 'processing' AND updated_at < @before ORDER BY updated_at LIMIT 100;
+
+-- name: DocumentFieldsInsert :exec
+INSERT INTO document_fields (document_id, fields_sealed) VALUES (@document_id, @fields_sealed);
+
+-- name: DocumentFieldsOf :one
+-- Of the document that a resume was read from, if both are still there.
+SELECT f.document_id, f.fields_sealed FROM document_fields f JOIN documents d ON d.id = f.document_id WHERE d.resume_id = @resume_id;
