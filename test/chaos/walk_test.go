@@ -51,6 +51,7 @@ func TestWalk(t *testing.T) {
 }
 
 func playWalk(t *testing.T, seed uint64) {
+	t.Helper()
 	w, err := walk.New(walk.Options{
 		Gateway: harness.Env(t, "GATEWAY_URL"), Mail: harness.Env(t, "MAIL_URL"), Board: harness.Env(t, "JOBBOARD_URL"),
 		CAFile: harness.Env(t, "TLS_CA_FILE"), Stack: harness.Env(t, "JOBPILOT_STACK"), Instance: "test", Folder: t.TempDir(),
@@ -107,6 +108,7 @@ func playWalk(t *testing.T, seed uint64) {
 // underWay is an error as long as messages wait in an outbox or a queue, or a
 // workflow is not at its end.
 func underWay(ctx context.Context, t *testing.T) error {
+	t.Helper()
 	pool := harness.Database(t)
 	rows, err := pool.Query(ctx, `SELECT schemaname FROM pg_tables WHERE tablename = 'outbox' AND schemaname NOT LIKE 'test%'`)
 	if err != nil {
