@@ -164,6 +164,49 @@ func TestAStreamThatCannotResumeSaysSo(t *testing.T) {
 	}
 }
 
+// What happens faster than a client takes it is not kept for it: it is dropped, and
+// comes back for the rest.
+func TestAClientThatFallsBehindIsDropped(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	url, _ := e.listen()
+	ada, session := uuid.New(), uuid.New()
+	c := e.open(url, ada, session, -1)
+	c.next()
+	const all = 1500
+	_, err := e.pool.Exec(t.Context(), `WITH h AS (INSERT INTO stream_heads (user_id, seq) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq)
+		INSERT INTO stream_events (user_id, seq, type, at, data) SELECT $1, n, 'resume.document.progressed', now(), '{}' FROM generate_series(1, $2::integer) AS n`, ada, all)
+	must(t, err)
+	e.streams.Wake(ada)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var last int64
+	for {
+		_, raw, err := c.conn.Read(ctx)
+		if err != nil {
+			if code := websocket.CloseStatus(err); code != streams.StatusTooSlow {
+				t.Fatalf("closed with %d: %v", code, err)
+			}
+			break
+		}
+		var f notification.Frame
+		must(t, json.Unmarshal(raw, &f))
+		if f.Seq != last+1 {
+			t.Fatalf("seq %d after %d", f.Seq, last)
+		}
+		last = f.Seq
+	}
+	if last < 1000 || last > 1200 {
+		t.Errorf("dropped after %d frames, want 1000 and the rest of a page", last)
+	}
+	c = e.open(url, ada, session, last)
+	for want := last + 1; want <= all; want++ {
+		if f := c.next(); f.Seq != want {
+			t.Fatalf("come back, seq %d, want %d", f.Seq, want)
+		}
+	}
+}
+
 func TestWhoMayOpenAStream(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)

@@ -307,6 +307,7 @@ func (q *Queries) SuppressionGet(ctx context.Context, arg SuppressionGetParams) 
 const suppressionPut = `-- name: SuppressionPut :exec
 INSERT INTO suppressions (target_hash, reason, created_at, expires_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (target_hash) DO UPDATE SET reason = excluded.reason, created_at = excluded.created_at, expires_at = excluded.expires_at
+WHERE suppressions.expires_at < excluded.expires_at
 `
 
 type SuppressionPutParams struct {
@@ -316,6 +317,7 @@ type SuppressionPutParams struct {
 	ExpiresAt  time.Time
 }
 
+// Of two reasons the one that lasts longer holds.
 func (q *Queries) SuppressionPut(ctx context.Context, arg SuppressionPutParams) error {
 	_, err := q.db.Exec(ctx, suppressionPut,
 		arg.TargetHash,

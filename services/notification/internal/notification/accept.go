@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/mail"
 	"strings"
 	"time"
@@ -157,12 +156,10 @@ func (a acceptance) notify(ctx context.Context, inApp bool, words Written, link 
 	if inApp {
 		n.Title, n.Body, n.Link = words.Subject, words.Body, link
 		if !a.kind.Mandatory { // their data may hold secrets
-			n.Data = maps.Clone(a.message.Data)
-			for _, k := range []string{"link", "subject", "text"} {
-				delete(n.Data, k)
-			}
-			if n.Data == nil {
-				n.Data = map[string]string{}
+			for k, v := range a.message.Data {
+				if k != "link" && k != "subject" && k != "text" {
+					n.Data[k] = printable(v, true) // Postgres takes no NUL
+				}
 			}
 		} else if n.Link = ""; a.kind.path != "" {
 			n.Link = a.s.PublicURL + a.kind.path

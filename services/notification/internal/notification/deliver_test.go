@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/jobpilot/jobpilot/pkg/rabbit"
 	"github.com/jobpilot/jobpilot/services/notification/internal/clients/mail"
+	"github.com/jobpilot/jobpilot/services/notification/internal/db"
 )
 
 func verifyMail(email string) MessageSend {
@@ -149,6 +151,33 @@ func TestADeadAddressGetsNoMoreMail(t *testing.T) {
 	must(t, f.handle(submitted(user)))
 	if n := len(f.mails.all()); n != 1 {
 		t.Errorf("%d mails to an address that is alive again", n)
+	}
+}
+
+// Of a complaint and a bounce the one that lasts longer holds, whichever came first.
+func TestSuppressionsEndWhenTheirTimeIsOver(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for name, reasons := range map[string][]time.Duration{
+		"bounced": {bounceFor}, "complained": {complaintFor}, "both": {complaintFor, bounceFor}, "both, the other way": {bounceFor, complaintFor},
+	} {
+		target, now := f.mailTarget(name+"@example.com"), f.now()
+		must(t, f.inTx(t.Context(), func(x *tx) error {
+			for _, d := range reasons {
+				if err := x.suppress(t.Context(), target, "test", d); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		end := slices.Max(reasons)
+		for after, want := range map[time.Duration]bool{0: true, bounceFor - time.Hour: true, end - time.Hour: true, end + time.Hour: false} {
+			got, err := f.q.SuppressionGet(t.Context(), db.SuppressionGetParams{TargetHash: target, Now: now.Add(after)})
+			must(t, err)
+			if got != want {
+				t.Errorf("%s, after %s: suppressed %t", name, after, got)
+			}
+		}
 	}
 }
 

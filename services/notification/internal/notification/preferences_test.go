@@ -37,6 +37,38 @@ func TestQuietHours(t *testing.T) {
 	}
 }
 
+// Around the changes of clocks, in zones of all sorts: nothing comes early, nothing
+// waits for more than a day, and what waited comes when it is quiet no longer.
+func TestQuietHoursWhereClocksChange(t *testing.T) {
+	t.Parallel()
+	clock := func(t time.Time) string { return t.Format("15:04") }
+	for _, name := range []string{
+		"UTC", "Europe/Berlin", "America/St_Johns", "America/Santiago", "Asia/Kathmandu", "Africa/Cairo", "Australia/Lord_Howe", "Pacific/Kiritimati",
+	} {
+		where, err := zone(name)
+		must(t, err)
+		for _, q := range []QuietHours{{true, "22:00", "07:00"}, {true, "23:30", "02:30"}, {true, "00:00", "06:00"}, {true, "12:00", "14:00"}, {true, "07:00", "06:59"}} {
+			for at := time.Date(2026, 1, 1, 0, 0, 0, 0, where); at.Year() == 2026; at = at.Add(83 * time.Minute) {
+				_, before := at.AddDate(0, 0, -1).Zone()
+				_, after := at.AddDate(0, 0, 2).Zone()
+				got := q.after(at)
+				wait := got.Sub(at)
+				if wait < 0 || wait > 26*time.Hour || !q.after(got).Equal(got) {
+					t.Fatalf("%+v in %s at %s: %s", q, name, at, got)
+				}
+				if before != after {
+					continue // the clock may skip the end, or say it twice
+				}
+				now := clock(at)
+				quiet := q.Start <= now && now < q.End || q.End < q.Start && (q.Start <= now || now < q.End)
+				if quiet != (wait > 0) || quiet && clock(got) != q.End {
+					t.Fatalf("%+v in %s at %s: %s", q, name, at, got)
+				}
+			}
+		}
+	}
+}
+
 func TestWhenSomethingIsSent(t *testing.T) {
 	t.Parallel()
 	p := Preferences{TimeZone: "America/New_York", Digest: "daily", QuietHours: QuietHours{Enabled: true, Start: "22:00", End: "09:30"}}

@@ -58,6 +58,8 @@ type Streams struct {
 	stopped chan struct{} // closed when the process stops
 	all     sync.WaitGroup
 
+	writeWithin time.Duration
+
 	count prometheus.Gauge
 	ended *prometheus.CounterVec
 }
@@ -72,7 +74,7 @@ type stream struct {
 // New makes the streams. Its Wake is to be the service's Woken; see Use.
 func New(client redis.UniversalClient, metrics prometheus.Registerer, log *slog.Logger) *Streams {
 	s := &Streams{
-		redis: client, log: log, wakes: make(chan uuid.UUID, wakesWaiting), open: map[uuid.UUID]map[*stream]bool{}, stopped: make(chan struct{}),
+		redis: client, log: log, wakes: make(chan uuid.UUID, wakesWaiting), open: map[uuid.UUID]map[*stream]bool{}, stopped: make(chan struct{}), writeWithin: writeWithin,
 		count: prometheus.NewGauge(prometheus.GaugeOpts{Name: "notification_streams", Help: "WebSockets that are open in this process."}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "notification_streams_ended_total", Help: "WebSockets that ended, by cause."}, []string{"cause"}),
 	}
@@ -215,7 +217,7 @@ func (s *Streams) begin(ctx context.Context, st *stream, after *int64) error {
 		typ = "stream.reset"
 	}
 	s.seen(st, head)
-	return write(ctx, st.conn, notification.Frame{Seq: head, Type: typ, Time: time.Now().UTC(), Data: json.RawMessage("{}")})
+	return s.write(ctx, st.conn, notification.Frame{Seq: head, Type: typ, Time: time.Now().UTC(), Data: json.RawMessage("{}")})
 }
 
 func (s *Streams) seen(st *stream, seq int64) {
@@ -235,7 +237,7 @@ func (s *Streams) catchUp(ctx context.Context, st *stream, comeBack bool) (ended
 			return false, err
 		}
 		for _, f := range frames {
-			if err := write(ctx, st.conn, f); err != nil {
+			if err := s.write(ctx, st.conn, f); err != nil {
 				return false, err
 			}
 			s.seen(st, f.Seq)
@@ -255,14 +257,20 @@ func (s *Streams) catchUp(ctx context.Context, st *stream, comeBack bool) (ended
 	}
 }
 
-func write(ctx context.Context, conn *websocket.Conn, f notification.Frame) error {
+// write sends a frame. A client that does not take it in time is too slow; its
+// connection, on which half a frame lies, is of no more use even to tell it so.
+func (s *Streams) write(ctx context.Context, conn *websocket.Conn, f notification.Frame) error {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	limited, cancel := context.WithTimeout(ctx, s.writeWithin)
 	defer cancel()
-	return conn.Write(ctx, websocket.MessageText, raw)
+	err = conn.Write(limited, websocket.MessageText, raw)
+	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) { // its buffers are full, and it does not read
+		return errBehind
+	}
+	return err
 }
 
 // Run connects the processes until ctx ends, then closes all streams. It is a worker

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"mime/multipart"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -261,4 +263,48 @@ func TestPhotoOverHTTP(t *testing.T) {
 	ada.Do(t, "DELETE", path, nil).Want(204)
 	other := "/api/v1/users/" + uuid.NewString() + "/photo"
 	ada.Do(t, "PUT", other, []byte("--x"), "Content-Type", "multipart/form-data; boundary=x").WantProblem(404, "user_not_found")
+}
+
+// What a resume may hold at the most, and the oddest that it may, is accepted as a
+// whole; every answer is held against the contract of the profile.
+func TestAResumeAtItsLimitsBecomesAProfile(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	ada := someone(t, a)
+	long := func(n int) string { return strings.Repeat("ä", n) }
+	list := func(n int, one any) (all []any) {
+		for range n {
+			all = append(all, one)
+		}
+		return all
+	}
+	fields := []object{}
+	for i := range 2000 {
+		fields = append(fields, object{"pointer": "/work/" + strconv.Itoa(i%60) + "/name", "confidence": 1, "page": 1, "text": long(100)})
+	}
+	var p struct {
+		ID      string
+		Changes []object
+	}
+	a.Service("orchestrator").Do(t, "POST", "/internal/v1/users/"+ada.ID.String()+"/proposals", object{"resumeId": uuid.NewString(), "resumeVersion": 1, "fields": fields, "resume": object{
+		"basics": object{
+			"name": long(99) + " " + long(100), "label": long(200), "phone": long(64), "url": "https://" + long(100), "summary": long(10000), "email": "x@example.com",
+			"location": object{"address": long(500), "postalCode": long(32), "city": long(200), "countryCode": "ZZ", "region": long(200)},
+			"profiles": list(30, object{"network": "x", "url": "javascript:alert(1)//." + long(10)}),
+		},
+		"work": []object{
+			{"name": long(300), "position": long(300), "location": long(300), "url": "https://x.example/" + strings.Repeat("x", 2000), "startDate": "2020-01-31", "highlights": append(list(98, long(10)), "", " ")},
+			{"name": " ", "position": " ", "startDate": "2020"}, {"name": "A", "position": "B", "startDate": "2021", "endDate": "2020"}, {"name": "No", "position": "date"}, {"name": "C", "position": "D", "url": "no address", "startDate": "2020-02-31"},
+		},
+		"education": []object{{"institution": long(300), "area": long(300), "studyType": long(300), "score": long(100), "courses": append(list(99, long(300)), ""), "url": "//x"}, {"institution": "\t"}},
+		"skills":    []object{{"name": long(200)}, {"name": "x", "level": long(100), "keywords": append(list(100, "same"), "a\u200bb", "\u202e", " ", "C++", "c++")}},
+		"languages": []object{{"language": "Klingon", "fluency": "native"}, {"language": "English", "fluency": long(50)}, {"language": "en"}, {"language": "anglais"}},
+	}}).Want(200).JSON(&p)
+	ada.Do(t, "GET", "/api/v1/users/me/proposals/"+p.ID, nil).Want(200)
+	ada.Do(t, "POST", "/api/v1/users/me/proposals/"+p.ID+"/decisions", object{"rest": "accept"}).Want(200)
+	for _, what := range []string{"", "/skills", "/experiences", "/educations", "/preferences"} {
+		ada.Do(t, "GET", "/api/v1/users/me"+what, nil).Want(200)
+	}
+	a.Service("job").Do(t, "GET", "/internal/v1/users/"+ada.ID.String()+"/profile", nil).Want(200)
+	ada.Do(t, "PATCH", "/api/v1/users/me", object{"headline": "Engineer"}, merge...).Want(200)
 }

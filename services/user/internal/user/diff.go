@@ -74,7 +74,8 @@ func (d *differ) propose(pointer, from string, old, value any) {
 		if c.Confidence == nil || f.Confidence < *c.Confidence { // as sure as of its weakest part
 			c.Confidence = &f.Confidence
 		}
-		if c.Source == nil && (f.Page != 0 || f.Text != "") {
+		// The longest text of the value itself tells most of where it is from.
+		if near := strings.Count(f.Pointer[len(from):], "/") < 2; near && (f.Page != 0 || f.Text != "") && (c.Source == nil || len(f.Text) > len(c.Source.Text)) {
 			c.Source = &ProposedSource{f.Page, f.Text}
 		}
 	}
@@ -168,7 +169,7 @@ func (d *differ) basics(r Resume) {
 
 func (d *differ) work(r Resume) {
 	for i, w := range r.Work {
-		f := ExperienceFields{Employer: w.Name, Title: w.Position, Location: w.Location, StartDate: w.StartDate, EndDate: w.EndDate,
+		f := ExperienceFields{Employer: strings.TrimSpace(w.Name), Title: strings.TrimSpace(w.Position), Location: w.Location, StartDate: w.StartDate, EndDate: w.EndDate,
 			Summary: w.Summary, Highlights: worded(w.Highlights), URL: webAddress(w.URL)}
 		if f.Employer == "" || f.Title == "" || period(f.StartDate, f.EndDate) != nil {
 			continue
@@ -179,7 +180,7 @@ func (d *differ) work(r Resume) {
 				pointer, old, value = "/experiences/"+have.ID.String(), have.ExperienceFields, overlay(have.ExperienceFields, f)
 			}
 		}
-		if !reflect.DeepEqual(old, any(value)) {
+		if value.StartDate != "" && !reflect.DeepEqual(old, any(value)) { // which a profile must have
 			d.propose(pointer, "/work/"+strconv.Itoa(i), old, value)
 		}
 	}
@@ -187,7 +188,7 @@ func (d *differ) work(r Resume) {
 
 func (d *differ) education(r Resume) {
 	for i, e := range r.Education {
-		f := EducationFields{Institution: e.Institution, Degree: e.StudyType, Field: e.Area, StartDate: e.StartDate, EndDate: e.EndDate,
+		f := EducationFields{Institution: strings.TrimSpace(e.Institution), Degree: e.StudyType, Field: e.Area, StartDate: e.StartDate, EndDate: e.EndDate,
 			Grade: e.Score, Courses: worded(e.Courses), URL: webAddress(e.URL)}
 		if f.Institution == "" || period(f.StartDate, f.EndDate) != nil {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -229,7 +230,10 @@ func (t *tx) validate(ctx context.Context, p *Profile, was *Place) error {
 			p.Place = nil
 		}
 	}
-	countries := map[string]string{}
+	for _, text := range []*string{&p.DisplayName, &p.GivenName, &p.FamilyName, &p.Headline} {
+		*text = strings.TrimSpace(*text)
+	}
+	countries, languages := map[string]string{}, map[string]string{}
 	for i, c := range p.Nationalities {
 		countries[at("nationalities", i)] = c
 	}
@@ -245,6 +249,10 @@ func (t *tx) validate(ctx context.Context, p *Profile, was *Place) error {
 			return invalid(at("languages", i, "code"), "duplicate", "is there more than once")
 		}
 		seen[l.Code] = true
+		languages[at("languages", i, "code")], _, _ = strings.Cut(l.Code, "-") // whatever script and region it is with
+	}
+	if err := t.known(ctx, "languages", languages); err != nil {
+		return err
 	}
 	return t.known(ctx, "countries", countries)
 }

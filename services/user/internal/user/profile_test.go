@@ -85,6 +85,7 @@ func TestUpdateProfileMergesAndChecks(t *testing.T) {
 		`{"nationalities": ["ZZ"]}`:                                            {"#/nationalities/0", "unknown"},
 		`{"place": {"timeZone": "Mars/Olympus"}}`:                              {"#/place/timeZone", "unknown"},
 		`{"place": {"placeId": 1}}`:                                            {"#/place/placeId", "unknown"},
+		`{"languages": [{"code": "pt-BR"}, {"code": "zz-Latn"}]}`:              {"#/languages/1/code", "unknown"},
 		`{"languages": [{"code": "en"}, {"code": "en"}]}`:                      {"#/languages/1/code", "duplicate"},
 		`{"workAuthorizations": [{"countryCode": "QQ", "status": "citizen"}]}`: {"#/workAuthorizations/0/countryCode", "unknown"},
 	} {

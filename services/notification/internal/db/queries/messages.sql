@@ -46,8 +46,10 @@ SELECT count(*) FROM deliveries WHERE target_hash = @target_hash AND created_at 
 SELECT EXISTS (SELECT 1 FROM suppressions WHERE target_hash = @target_hash AND expires_at > @now);
 
 -- name: SuppressionPut :exec
+-- Of two reasons the one that lasts longer holds.
 INSERT INTO suppressions (target_hash, reason, created_at, expires_at) VALUES (@target_hash, @reason, @now, @expires_at)
-ON CONFLICT (target_hash) DO UPDATE SET reason = excluded.reason, created_at = excluded.created_at, expires_at = excluded.expires_at;
+ON CONFLICT (target_hash) DO UPDATE SET reason = excluded.reason, created_at = excluded.created_at, expires_at = excluded.expires_at
+WHERE suppressions.expires_at < excluded.expires_at;
 
 -- name: SuppressionDelete :exec
 DELETE FROM suppressions WHERE target_hash = @target_hash;
