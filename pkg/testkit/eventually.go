@@ -9,11 +9,11 @@ import (
 )
 
 // Eventually asks until the answer is true, and fails the test when it is not
-// within ten seconds. It is the one place where tests wait for something that
-// cannot tell them.
+// within half a minute: long enough for a busy machine. It is the one place where
+// tests wait for something that cannot tell them.
 func Eventually(tb testing.TB, what string, ask func() bool) {
 	tb.Helper()
-	const limit = 10 * time.Second
+	const limit = 30 * time.Second
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		if ask() {
