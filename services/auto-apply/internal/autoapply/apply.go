@@ -223,10 +223,8 @@ func (x *attempt) run(ctx context.Context) error {
 		switch {
 		case errors.As(err, &closed):
 			return x.move(ctx, Closed, closed.Reason)
-		case errors.Is(err, site.ErrNoForm):
-			return x.move(ctx, Failed, "The page has no application form that can be filled. Apply by hand.")
-		case errors.Is(err, site.ErrElsewhere):
-			return x.move(ctx, Failed, "The page leads to another site, where nothing is typed. Apply by hand.")
+		case unusable(err) != "":
+			return x.move(ctx, Failed, unusable(err))
 		}
 		return err
 	}
@@ -243,7 +241,24 @@ func (x *attempt) run(ctx context.Context) error {
 		return nil
 	}
 	done()
+	if err != nil && unusable(err) != "" {
+		return x.move(ctx, Failed, unusable(err))
+	}
 	return err
+}
+
+// unusable says what is wrong with a page that another try would find the same;
+// empty: another try may go well.
+func unusable(err error) string {
+	switch {
+	case errors.Is(err, site.ErrNoForm):
+		return "The page has no application form that can be filled. Apply by hand."
+	case errors.Is(err, site.ErrElsewhere):
+		return "The page leads to another site, where nothing is typed. Apply by hand."
+	case errors.Is(err, site.ErrStuck):
+		return "The page stopped answering while it was being read or filled. Nothing was sent; apply by hand."
+	}
+	return ""
 }
 
 // gather collects what the application is made of.
@@ -328,6 +343,9 @@ func (x *attempt) send(ctx context.Context) error {
 			return err
 		}
 		out, err := x.page.Press(ctx, true)
+		if errors.Is(err, site.ErrNoForm) || errors.Is(err, site.ErrElsewhere) { // nothing was pressed
+			return x.move(ctx, Failed, unusable(err))
+		}
 		if err != nil {
 			// Nothing was pressed, or it is not known.
 			out = site.Outcome{Result: site.Unconfirmed, Why: "The browser was lost while the application was being sent."}

@@ -2,12 +2,17 @@ package autoapply
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/jobpilot/jobpilot/pkg/blob"
+	"github.com/jobpilot/jobpilot/pkg/errs"
 	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/pkg/testkit"
 	"github.com/jobpilot/jobpilot/services/auto-apply/internal/db"
@@ -316,5 +321,50 @@ func TestAnswersOfAI(t *testing.T) {
 	}
 	if len(asked) == 0 {
 		t.Error("ai was not asked at all")
+	}
+}
+
+// When an account is deleted, so are its rows and its pictures, those too that a
+// worker was still storing.
+func TestDeletionLeavesNoPicture(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, id := f.posting("platform=ashby&mode=none")
+	app := f.submit(id, false)
+	must(t, f.work(f.Service, app))
+	f.state(app, Submitted)
+	r, err := f.GetReceipt(t.Context(), f.user, app)
+	must(t, err)
+	key := func(shot uuid.UUID) string {
+		return "auto-apply/" + f.user.String() + "/" + app.String() + "/" + shot.String() + ".jpg"
+	}
+	if len(r.Form.Screenshots) != 2 {
+		t.Fatalf("%d pictures", len(r.Form.Screenshots))
+	}
+	for _, shot := range r.Form.Screenshots {
+		_, err := f.Files.Stat(t.Context(), key(shot))
+		must(t, err)
+	}
+	row, err := f.q.ApplicationGet(t.Context(), app)
+	must(t, err)
+	must(t, f.DeleteUser(t.Context(), f.user))
+	late, err := f.picture(t.Context(), row, ShowsOutcome, []byte("a picture that comes late"))
+	if err == nil {
+		t.Error("a picture is kept for a deleted account")
+	}
+	for _, shot := range append(r.Form.Screenshots, late) {
+		if _, err := f.Files.Stat(t.Context(), key(shot)); !errors.Is(err, blob.ErrNotFound) {
+			t.Errorf("a picture is left: %v", err)
+		}
+	}
+	left, err := f.Footprint(t.Context(), f.user)
+	must(t, err)
+	for _, place := range left {
+		if place.Count != 0 {
+			t.Errorf("%s: %d", place.Name, place.Count)
+		}
+	}
+	if _, err := f.GetReceipt(t.Context(), f.user, app); !errs.Is(err, errNotFound.Code) {
+		t.Errorf("the receipt is left: %v", err)
 	}
 }

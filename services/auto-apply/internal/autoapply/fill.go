@@ -71,7 +71,7 @@ func (x *attempt) fillAll(ctx context.Context) error {
 		case site.Submitted: // the button said otherwise
 			return x.settle(ctx, Submitted, "", out)
 		default:
-			return x.move(ctx, Failed, "The form does not go on to its next page.")
+			return x.move(ctx, Failed, cutText("The form does not go on to its next page. "+out.Why, 500))
 		}
 	}
 	return x.move(ctx, Failed, "The form has more pages than can be filled.")

@@ -2,9 +2,11 @@ package autoapply
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +39,11 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Applications wait for pages more than they compute: as many at once as there are contexts.
+	if err := flag.Set("test.parallel", strconv.Itoa(contexts)); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if shared.browsers != nil {
 		shared.browsers.Close()
@@ -44,6 +51,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// contexts of the shared browser.
+const contexts = 4
 
 type fixture struct {
 	*Service
@@ -62,7 +72,7 @@ func newFixture(t *testing.T) *fixture {
 			return
 		}
 		shared.browsers = browser.New(browser.Options{
-			DriverDir: testkit.Env(t, "PLAYWRIGHT_DRIVER_DIR"), Chromium: testkit.Env(t, "CHROMIUM_PATH"), Contexts: 4, Idle: time.Minute, Allow: []string{shared.board.Host}, Log: slog.New(slog.DiscardHandler),
+			DriverDir: testkit.Env(t, "PLAYWRIGHT_DRIVER_DIR"), Chromium: testkit.Env(t, "CHROMIUM_PATH"), Contexts: contexts, Idle: time.Minute, Allow: []string{shared.board.Host}, Log: slog.New(slog.DiscardHandler),
 		})
 	})
 	must(t, shared.err)

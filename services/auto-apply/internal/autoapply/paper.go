@@ -155,13 +155,27 @@ func (s *Service) GetScreenshot(ctx context.Context, userID, id, shot uuid.UUID)
 	return body, info.Size, nil
 }
 
-// picture keeps a screenshot: first the row, so that no file is forgotten.
+// picture keeps a screenshot: first the row, so that no file is forgotten. One that
+// is stored while its user is being deleted is deleted again: the deletion may have
+// passed it before it was there.
 func (s *Service) picture(ctx context.Context, a db.Application, shows string, jpeg []byte) (uuid.UUID, error) {
 	id := newID()
 	key := "auto-apply/" + a.UserID.String() + "/" + a.ID.String() + "/" + id.String() + ".jpg"
-	err := s.q.ScreenshotInsert(ctx, db.ScreenshotInsertParams{ID: id, ApplicationID: a.ID, UserID: a.UserID, Shows: shows, Key: key, Now: s.now()})
-	if err == nil {
-		_, err = s.Files.Put(ctx, key, bytes.NewReader(jpeg), blob.PutOptions{ContentType: "image/jpeg"})
+	err := s.inTx(ctx, func(t *tx) error {
+		if err := t.alive(ctx, a.UserID); err != nil {
+			return err
+		}
+		return t.ScreenshotInsert(ctx, db.ScreenshotInsertParams{ID: id, ApplicationID: a.ID, UserID: a.UserID, Shows: shows, Key: key, Now: t.now})
+	})
+	if err != nil {
+		return id, err
+	}
+	if _, err = s.Files.Put(ctx, key, bytes.NewReader(jpeg), blob.PutOptions{ContentType: "image/jpeg"}); err != nil {
+		return id, err
+	}
+	gone, err := s.q.TombstoneExists(ctx, a.UserID)
+	if err == nil && gone {
+		err = errors.Join(errGone, s.Files.Delete(ctx, key))
 	}
 	return id, err
 }

@@ -196,7 +196,11 @@ func (q Question) check(values []string) string {
 
 // yesNoKeys are the keys of the answer bank whose answers are true or false.
 var yesNoKeys = []string{"authorized_to_work", "requires_sponsorship", "over_18", "willing_to_relocate", "willing_to_work_shifts", "willing_to_travel", "willing_to_commute",
-	"drivers_license", "worked_here_before", "privacy_consent", "future_contact_consent"}
+	"drivers_license", "worked_here_before", "privacy_consent", "future_contact_consent",
+	"willing_to_work_weekends", "willing_to_be_on_call", "own_car", "related_to_employee", "non_compete", "criminal_record", "background_check_consent", "drug_test_consent", "sms_consent", form.TruthKey}
+
+// truthQuestion stands in the answer bank for all wordings of [form.TruthKey].
+const truthQuestion = "Is everything that you state in applications true?"
 
 // keep writes an answer to the answer bank, as its user: under the catalogue's key
 // if that takes yes or no, else word for word for the next who asks the same.
@@ -209,6 +213,10 @@ func (s *Service) keep(ctx context.Context, q Question, values []string, company
 		for _, answer := range []string{"true", "false"} {
 			if values[0] == answer || form.Match(q.Options, "", answer) == values[0] {
 				key, question, value = q.Key, nil, answer == "true"
+				if key == form.TruthKey {
+					same := truthQuestion
+					question = &same
+				}
 			}
 		}
 	}

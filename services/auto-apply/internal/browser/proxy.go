@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,10 @@ var errPrivate = errors.New("browser: not a public address")
 // moment of connecting, after names were resolved, so that no name can lead there.
 type proxy struct {
 	*http.Server
-	address string
+	address   string
+	transport *http.Transport
+	mu        sync.Mutex
+	tunnels   map[net.Conn]string // the browser's side: the host behind it
 }
 
 // special are networks that are not the public internet, beside what net/netip
@@ -67,9 +71,13 @@ func newProxy(allow []string) (*proxy, error) {
 		return nil, fmt.Errorf("browser: proxy: %w", err)
 	}
 	dial := dialer(allow)
+	p := &proxy{
+		address: listener.Addr().String(), tunnels: map[net.Conn]string{},
+		transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, ResponseHeaderTimeout: 60 * time.Second, DisableCompression: true},
+	}
 	plain := &httputil.ReverseProxy{
 		Rewrite:   func(*httputil.ProxyRequest) {},
-		Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, ResponseHeaderTimeout: 60 * time.Second, DisableCompression: true},
+		Transport: p.transport,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if errors.Is(err, errPrivate) {
 				w.WriteHeader(http.StatusForbidden)
@@ -82,10 +90,9 @@ func newProxy(allow []string) (*proxy, error) {
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0), // strangers' broken answers are the page's business
 	}
-	p := &proxy{address: listener.Addr().String()}
 	p.Server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodConnect {
-			tunnel(w, r, dial)
+			p.tunnel(w, r, dial)
 			return
 		}
 		if !r.URL.IsAbs() {
@@ -109,8 +116,27 @@ func (p *prompt) WriteHeader(status int) {
 
 func (p *prompt) Flush() { _ = http.NewResponseController(p.ResponseWriter).Flush() }
 
+// Close ends all connections.
+func (p *proxy) Close() error {
+	err := p.Server.Close()
+	p.cut("")
+	p.transport.CloseIdleConnections()
+	return err
+}
+
+// cut ends the tunnels to a host (host:port); an empty one is every host.
+func (p *proxy) cut(host string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for in, to := range p.tunnels {
+		if to == host || host == "" {
+			_ = in.Close()
+		}
+	}
+}
+
 // tunnel carries a TLS connection (RFC 9110 §9.3.6).
-func tunnel(w http.ResponseWriter, r *http.Request, dial func(context.Context, string, string) (net.Conn, error)) {
+func (p *proxy) tunnel(w http.ResponseWriter, r *http.Request, dial func(context.Context, string, string) (net.Conn, error)) {
 	out, err := dial(r.Context(), "tcp", r.Host)
 	if err != nil {
 		w.WriteHeader(http.StatusForbidden)
@@ -123,6 +149,14 @@ func tunnel(w http.ResponseWriter, r *http.Request, dial func(context.Context, s
 		return
 	}
 	defer in.Close()
+	p.mu.Lock()
+	p.tunnels[in] = r.Host
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.tunnels, in)
+		p.mu.Unlock()
+	}()
 	if _, err := io.WriteString(in, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}

@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/text/currency"
+	"golang.org/x/text/language"
 )
 
 // Sources of answers.
@@ -131,6 +134,9 @@ func (x Facts) known(f Field, m Meaning) (Answer, bool) {
 		if x.Street == "" {
 			return text(x.City, FromProfile)
 		}
+		if re(`street|strasse`).MatchString(Fold(f.Label)) { // the rest is asked beside it
+			return text(x.Street, FromProfile)
+		}
 		return text(x.Street+", "+strings.TrimSpace(x.PostalCode+" "+x.City), FromProfile)
 	case "country":
 		for i, name := range CountryNames(x.CountryCode) {
@@ -189,6 +195,9 @@ func (x Facts) known(f Field, m Meaning) (Answer, bool) {
 		}
 		return Answer{Values: own, Source: FromProfile}, true
 	case "worked_here_before":
+		if !x.company(m.About) { // somewhere else
+			return Answer{Reason: Unknown, Source: FromNobody}, true
+		}
 		if slices.ContainsFunc(x.Employers, func(e string) bool { return Fold(e) == Fold(x.JobCompany) }) {
 			return put(f, m.Key, "true", FromProfile), true
 		}
@@ -196,6 +205,14 @@ func (x Facts) known(f Field, m Meaning) (Answer, bool) {
 		// Where one can commute to depends on where one lives.
 		if m.About != "" && Fold(m.About) != Fold(x.City) && x.flag("willing_to_relocate") != "true" {
 			return Answer{Reason: Unknown, Source: FromNobody}, true
+		}
+	case "willing_to_travel":
+		if share, err := strconv.ParseFloat(m.About, 64); err == nil { // how much counts
+			most, err := strconv.ParseFloat(x.flag("travel_percent"), 64)
+			if err != nil {
+				return Answer{Reason: Unknown, Source: FromNobody}, true
+			}
+			return put(f, m.Key, strconv.FormatBool(most >= share), FromAnswers), true
 		}
 	case "willing_to_work_shifts":
 		weekends := re(`weekend|wochenend|fines de semana`).MatchString(Fold(f.Label))
@@ -206,6 +223,14 @@ func (x Facts) known(f Field, m Meaning) (Answer, bool) {
 	return Answer{}, false
 }
 
+var here = re(`^(us|here|uns|this|our|the)\b`)
+
+// company reports whether words mean the company of the job; nothing said does.
+func (x Facts) company(words string) bool {
+	said, name := Fold(words), Fold(x.JobCompany)
+	return said == "" || here.MatchString(said) || name != "" && (strings.Contains(said, name) || strings.HasPrefix(name, said+" "))
+}
+
 // permission answers questions about the right to work: from what the user said of
 // the country that is named, else of the country of the job.
 func (x Facts) permission(f Field, m Meaning) (Answer, bool) {
@@ -214,13 +239,6 @@ func (x Facts) permission(f Field, m Meaning) (Answer, bool) {
 		country = x.JobCountry
 	}
 	status := x.Authorizations[country]
-	if status == "" {
-		// The answer bank speaks of the country of the job.
-		if country == "several" || m.About != "" && m.About != x.JobCountry {
-			return Answer{Reason: IsSensitive, Source: FromNobody}, true
-		}
-		return Answer{}, false
-	}
 	restricted := re(`without restriction|any employer|unrestricted`).MatchString(Fold(f.Label))
 	switch {
 	case status == "citizen" || status == "permanent_resident":
@@ -229,6 +247,8 @@ func (x Facts) permission(f Field, m Meaning) (Answer, bool) {
 		return put(f, m.Key, strconv.FormatBool(m.Key == "requires_sponsorship"), FromProfile), true
 	case status == "work_permit" && m.Key == "authorized_to_work" && !restricted:
 		return put(f, m.Key, "true", FromProfile), true
+	case m.About != "" && m.About != x.JobCountry, status == "work_permit" && restricted: // the answer bank speaks of the country of the job
+		return Answer{Reason: IsSensitive, Source: FromNobody}, true
 	}
 	return Answer{}, false
 }
@@ -270,7 +290,7 @@ func (x Facts) fromBank(f Field, key string) Answer {
 	case map[string]any:
 		var p Pay
 		if json.Unmarshal(raw, &p) == nil {
-			return payAnswer(f, p)
+			return x.pay(f, p)
 		}
 	}
 	return Answer{Reason: Unknown, Source: FromNobody}
@@ -279,11 +299,35 @@ func (x Facts) fromBank(f Field, key string) Answer {
 var monthly = re(`month|monat|mensuel|mensual`)
 var hourly = re(`hour|stunde|heure|hora\b`)
 
-// payAnswer writes pay as the form wants it, if it asks in the same currency and
-// for the same period: nothing is converted.
-func payAnswer(f Field, p Pay) Answer {
-	for _, found := range re(`\b[A-Z]{3}\b`).FindAllString(f.Label, -1) {
-		if found != p.Currency && isCurrency(found) {
+var symbols = map[string]string{"€": "EUR", "£": "GBP", "₹": "INR", "zł": "PLN", "¥": "JPY CNY", "$": "USD CAD AUD NZD SGD MXN"}
+
+// currencies are those that a label names; a sign may be of several.
+func currencies(label string) (out []string) {
+	for _, found := range re(`\b[A-Z]{3}\b`).FindAllString(label, -1) {
+		if isCurrency(found) {
+			out = append(out, found)
+		}
+	}
+	for sign, codes := range symbols {
+		if strings.Contains(label, sign) {
+			out = append(out, codes)
+		}
+	}
+	return out
+}
+
+// pay writes pay as the form wants it, if it asks in the same currency and for the
+// same period: nothing is converted. A number is in the currency of the job's
+// country, unless the label names one.
+func (x Facts) pay(f Field, p Pay) Answer {
+	named := currencies(f.Label)
+	if region, err := language.ParseRegion(x.JobCountry); err == nil && len(named) == 0 && f.Kind == Number {
+		if unit, ok := currency.FromRegion(region); ok {
+			named = []string{unit.String()}
+		}
+	}
+	for _, n := range named {
+		if !strings.Contains(n, p.Currency) {
 			return Answer{Reason: IsSensitive, Source: FromNobody}
 		}
 	}

@@ -26,6 +26,7 @@ var synonyms = map[string]map[string][]string{
 		"protected_veteran": {"i identify as one", "i am a protected veteran", "yes"}, "not_a_veteran": {"i am not a", "no"},
 	},
 	"disability_status": {"yes": {"yes"}, "no": {"no"}},
+	"remote_preference": {"onsite": {"on site", "onsite", "in office", "office", "vor ort"}, "hybrid": {"hybrid"}, "remote": {"remote", "fully remote", "home office"}},
 	"highest_degree": {
 		"none": {"none", "keiner", "aucun", "ninguno"}, "secondary": {"secondary", "high school", "schulabschluss", "abitur", "baccalaureat", "secundaria", "bachillerato"},
 		"vocational": {"vocational", "berufsausbildung", "cap", "formacion profesional", "apprenticeship"}, "bachelor": {"bachelor", "licence", "grado"},

@@ -88,11 +88,17 @@ var languages = sync.OnceValue(func() map[string]string {
 	return byName
 })
 
+// languageIn finds the language that a folded text names; of two there is none.
 func languageIn(folded string) string {
+	found := ""
 	for word := range strings.FieldsSeq(folded) {
-		if code := languages()[word]; code != "" {
-			return code
+		code := languages()[strings.TrimSuffix(word, "kenntnisse")]
+		if code != "" && found != "" && code != found {
+			return ""
+		}
+		if code != "" {
+			found = code
 		}
 	}
-	return ""
+	return found
 }

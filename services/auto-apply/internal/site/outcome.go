@@ -59,7 +59,7 @@ type posts struct {
 
 func (p *posts) listen(tab *browser.Tab) {
 	mine := func(q playwright.Request) bool {
-		return q.Method() == http.MethodPost && tab.Allowed(q.URL()) && q.Frame().ParentFrame() == nil
+		return q.Method() == http.MethodPost && tab.Allowed(q.URL()) && browser.Main(q)
 	}
 	count := func(n *int) func(playwright.Request) {
 		return func(q playwright.Request) {
@@ -124,10 +124,12 @@ func (x *Session) Press(ctx context.Context, last bool) (Outcome, error) {
 		return Outcome{}, err
 	}
 	x.posts.reset()
+	x.tab.SendOnce(true)
+	defer x.tab.SendOnce(false)
 	clicked := time.Now()
 	if err := x.tab.Locator(r.Submit).First().Click(playwright.LocatorClickOptions{NoWaitAfter: playwright.Bool(true), Timeout: playwright.Float(5000)}); err != nil { //nolint:staticcheck // what follows the press is watched here
 		// The press may have gone through although Playwright did not see it end.
-		return Outcome{Result: Unconfirmed, URL: x.tab.URL(), Why: "The button could not be pressed for certain."}, nil //nolint:nilerr // the outcome says it
+		return Outcome{Result: Unconfirmed, URL: x.tab.URL(), Why: "The button could not be pressed for certain."}, nil
 	}
 	return x.watch(ctx, last, clicked), nil
 }
@@ -144,6 +146,7 @@ func (x *Session) watch(ctx context.Context, last bool, clicked time.Time) Outco
 		}
 		sent, finished, failed, status := x.posts.now()
 		if failed > 0 && last {
+			x.lost = true
 			return out(Unconfirmed, "The connection broke after the application was sent.")
 		}
 		st, err := x.state()

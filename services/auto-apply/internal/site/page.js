@@ -2,7 +2,9 @@
 // selector at each call, since pages replace their fields.
 (() => {
   'use strict';
-  const clean = (s) => (s || '').replace(/[\s\u00a0]+/g, ' ').trim();
+  // Text as people read it: without what turns its direction or cannot be seen, and of a length that somebody reads.
+  const clean = (s) => (s || '').slice(0, 20000).replace(/[\u0000-\u0008\u000e-\u001f\u007f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, '')
+    .replace(/[\s\u00a0]+/g, ' ').trim().slice(0, 4000);
   const marks = /\s*(?:[*✱]|\((?:required|pflichtfeld|erforderlich|obligatoire|obligatorio)\))\s*/gi;
   const q = (s) => `"${CSS.escape(s).replace(/\\ /g, ' ')}"`;
   const quote = (s) => '"' + s.replace(/["\\]/g, '\\$&') + '"';
@@ -12,10 +14,10 @@
     for (let e = el; e && e !== document.documentElement; e = e.parentElement) {
       const s = getComputedStyle(e);
       if (s.display === 'none' || s.visibility === 'hidden' || s.visibility === 'collapse' || Number(s.opacity) < 0.05) return false;
-      if (e.getAttribute('aria-hidden') === 'true' || e.hidden) return false;
+      if (e.getAttribute('aria-hidden') === 'true' || e.hidden || e.inert) return false;
       const r = e.getBoundingClientRect();
       if (s.overflow !== 'visible' && (r.width < 3 || r.height < 3)) return false;
-      if (/rect\(\s*[01](px)?,?\s+[01](px)?,?\s+[01](px)?,?\s+[01](px)?\s*\)/.test(s.clip) || /inset\((50|100)%/.test(s.clipPath)) return false;
+      if (/rect\(\s*[01](px)?,?\s+[01](px)?,?\s+[01](px)?,?\s+[01](px)?\s*\)/.test(s.clip) || /inset\((50|100)%|(circle|ellipse)\(0/.test(s.clipPath)) return false;
     }
     const r = el.getBoundingClientRect();
     if (r.width < 3 || r.height < 3) return false;
@@ -129,7 +131,9 @@
     const out = {found: !!form, fields: [], submit: '', submitText: '', page: '', captcha: captcha()};
     if (!form) return out;
     const done = new Set();
-    for (const el of form.querySelectorAll('input, select, textarea')) {
+    const controlsOf = form.querySelectorAll('input, select, textarea');
+    if (controlsOf.length > 3000) return {...out, found: false}; // nobody fills that
+    for (const el of controlsOf) {
       if (done.has(el) || /^(hidden|submit|button|reset|image|password)$/.test(el.type) || el.disabled || el.readOnly) continue;
       if (cfg.ignore.some((s) => el.closest(s)) || /^security-input-/.test(el.id)) continue;
       if (!reachable(el)) continue;
@@ -299,6 +303,7 @@
     code: visible('[id^=security-input-], [name^=security-input-]').length, invalid: visible('form [aria-invalid=true], form .field_with_errors').length,
     errors: visible('form [role=alert], form .error-message, #error_message, form .field-error-msg, form .application-error, form .error, form .helper-text--error').map((e) => clean(e.textContent)).filter(Boolean),
   });
+  const links = () => [...document.links].slice(0, 5000).map((a) => ({text: clean(a.innerText), href: a.href})).filter((l) => l.text.length < 60).slice(0, 500);
   const mark = (selectors) => { theForm(selectors)?.setAttribute('data-jobpilot', ''); };
-  window.__jobpilot = {read, fill, place, clear, state, mark, captcha};
+  window.__jobpilot = {read, fill, place, clear, state, mark, captcha, links};
 })();

@@ -4,6 +4,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -35,6 +36,8 @@ var (
 	ErrNoForm = errors.New("site: the page has no application form")
 	// ErrElsewhere means that the page led to a host that is not the posting's.
 	ErrElsewhere = errors.New("site: the page leads to another host")
+	// ErrStuck means that the page did not answer any more, and was closed.
+	ErrStuck = errors.New("site: the page does not answer")
 )
 
 // ClosedError says that a posting takes no applications any more.
@@ -98,6 +101,9 @@ var pageJS string
 type Sites struct {
 	Browsers *browser.Pool
 	Client   *http.Client // for what platforms tell of their forms; refuses private addresses
+	// Patience is how long a page may take to load, and to answer one call into it; 0:
+	// 30 seconds.
+	Patience time.Duration
 }
 
 // Session is an application page in a browser.
@@ -107,6 +113,9 @@ type Session struct {
 	schema schema
 	opened time.Time
 	posts  posts
+
+	patience time.Duration
+	lost     bool // the connection broke after something was sent
 }
 
 // schema is what a platform's interface says of a form: fields by name.
@@ -117,8 +126,6 @@ type wanted struct {
 	required, multi bool
 	options         []string
 }
-
-const openLimit = 30 * time.Second
 
 // Open goes to the form. The error is a *ClosedError where the posting says so.
 func (s *Sites) Open(ctx context.Context, t Target) (*Session, error) {
@@ -139,7 +146,7 @@ func (s *Sites) Open(ctx context.Context, t Target) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Session{adapter: a, tab: tab, schema: known}
+	x := &Session{adapter: a, tab: tab, schema: known, patience: cmp.Or(s.Patience, patience)}
 	x.posts.listen(tab)
 	if err := tab.AddInitScript(playwright.Script{Content: playwright.String(pageJS)}); err == nil {
 		err = x.reach(t.URL)
@@ -159,7 +166,7 @@ var applyLink = regexp.MustCompile(`(?i)^(apply|jetzt bewerben|bewerben|zur bewe
 // reach loads the page and, if the form is one link further, follows it.
 func (x *Session) reach(address string) error {
 	for range 2 {
-		answer, err := x.tab.Goto(address, playwright.PageGotoOptions{WaitUntil: playwright.WaitUntilStateDomcontentloaded, Timeout: playwright.Float(float64(openLimit.Milliseconds()))})
+		answer, err := x.tab.Goto(address, playwright.PageGotoOptions{WaitUntil: playwright.WaitUntilStateDomcontentloaded, Timeout: playwright.Float(float64(x.patience.Milliseconds()))})
 		if err != nil {
 			return fmt.Errorf("site: the page does not load: %w", err)
 		}
@@ -185,18 +192,13 @@ func (x *Session) reach(address string) error {
 }
 
 func (x *Session) applyLink() string {
-	links, err := x.tab.Locator("a[href]").All()
+	links, err := evaluate[[]struct{ Text, Href string }](x, "links", nil)
 	if err != nil {
 		return ""
 	}
-	for _, l := range links[:min(len(links), 200)] {
-		text, err := l.InnerText()
-		if err != nil || !applyLink.MatchString(strings.TrimSpace(text)) {
-			continue
-		}
-		href, err := l.Evaluate("e => e.href", nil)
-		if address, ok := href.(string); err == nil && ok && x.tab.Allowed(address) {
-			return address
+	for _, l := range links {
+		if applyLink.MatchString(l.Text) && x.tab.Allowed(l.Href) {
+			return l.Href
 		}
 	}
 	return ""
@@ -348,17 +350,42 @@ func (x *Session) state() (st state, err error) {
 	return evaluate[state](x, "state", x.config())
 }
 
+const (
+	patience   = 30 * time.Second
+	replyLimit = 8 << 20 // bytes
+	// Pictures end here, in pixels: pages can be endless.
+	pictureWidth, pictureHeight = 1280, 10_000
+)
+
 // evaluate calls one of the functions of page.js. Argument and answer go as JSON.
 func evaluate[T any](x *Session, function string, arg any) (out T, err error) {
 	raw, err := json.Marshal(arg)
 	if err != nil {
 		return out, err
 	}
-	v, err := x.tab.Evaluate("async (arg) => JSON.stringify(await window.__jobpilot."+function+"(JSON.parse(arg)) ?? null)", string(raw))
-	if err != nil {
-		return out, x.broken(err)
+	type reply struct {
+		value any
+		err   error
 	}
-	text, _ := v.(string)
+	replies := make(chan reply, 1)
+	go func() {
+		v, err := x.tab.Evaluate("async (arg) => JSON.stringify(await window.__jobpilot."+function+"(JSON.parse(arg)) ?? null)", string(raw))
+		replies <- reply{v, err}
+	}()
+	var got reply
+	select {
+	case got = <-replies:
+	case <-time.After(x.patience):
+		go x.tab.Close()
+		return out, ErrStuck
+	}
+	if got.err != nil {
+		return out, x.broken(got.err)
+	}
+	text, _ := got.value.(string)
+	if len(text) > replyLimit {
+		return out, ErrNoForm
+	}
 	return out, json.Unmarshal([]byte(text), &out)
 }
 
@@ -395,10 +422,15 @@ func (x *Session) Upload(f form.Field, name, contentType string, content []byte)
 	return nil
 }
 
-// Screenshot is a picture of the whole page, JPEG.
+// Screenshot is a picture of the whole page, JPEG. A page that broke off may never have one, and is not waited for long.
 func (x *Session) Screenshot() ([]byte, error) {
+	limit := 10 * time.Second
+	if x.lost {
+		limit = time.Second
+	}
 	return x.tab.Screenshot(playwright.PageScreenshotOptions{FullPage: playwright.Bool(true), Type: playwright.ScreenshotTypeJpeg, Quality: playwright.Int(60),
-		Animations: playwright.ScreenshotAnimationsDisabled, Timeout: playwright.Float(10_000)})
+		Clip:       &playwright.Rect{Width: pictureWidth, Height: pictureHeight}, // of what there is
+		Animations: playwright.ScreenshotAnimationsDisabled, Timeout: playwright.Float(float64(limit.Milliseconds()))})
 }
 
 // Settle waits until the page had time to bring what comes late.
