@@ -48,9 +48,9 @@ demo: up ## start everything and play the main job end to end
 test: ## run everything CI runs, with a summary; SERVICE=: one service's part
 	$(STACK_RUN) test $(SERVICE)
 
-bench: ## measure the numbers that the platform promises
+bench: ## measure the numbers that the platform promises; ROWS= some of them; JOBPILOT_DATA= folder of the data to measure on
 	$(STACK_RUN) up -instance test
-	@$(STACK_BIN) run -instance test go run ./test/load
+	@$(STACK_BIN) run -instance test go run ./test/load $(ROWS)
 
 chaos: ## kill every process at random during the demo, from 20 seeds, and during 5,000 registrations; CHAOS_SEED= repeats one
 	$(STACK_RUN) up -instance test

@@ -13,9 +13,13 @@ require (
 	github.com/pquerna/otp v1.5.0
 	github.com/rabbitmq/amqp091-go v1.16.0
 	golang.org/x/crypto v0.58.0
+	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 )
 
-require github.com/redis/go-redis/v9 v9.23.0 // indirect
+require (
+	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
+	github.com/redis/go-redis/v9 v9.23.0 // indirect
+)
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0 // indirect

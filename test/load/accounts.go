@@ -24,7 +24,8 @@ type account struct {
 type tokens struct{ AccessToken, RefreshToken string }
 
 // register makes n accounts through the service and confirms their addresses in
-// the database. remove deletes them with all that belongs to them.
+// the database. remove deletes them as their users would, so that every service
+// forgets them; it needs c as long.
 func (b *bench) register(ctx context.Context, c *client, n int) (accounts []account, remove func() error, err error) {
 	db, err := pgx.Connect(ctx, b.env["POSTGRES_ADMIN_URL"])
 	if err != nil {
@@ -36,10 +37,18 @@ func (b *bench) register(ctx context.Context, c *client, n int) (accounts []acco
 	}
 	var hashes [][]byte
 	remove = func() error {
+		var faults []error
+		for _, a := range accounts {
+			t, err := c.login(a)
+			if err == nil {
+				_, err = c.call("DELETE", prefix+"/me", t.AccessToken, nil, 204)
+			}
+			faults = append(faults, err)
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		_, err := db.Exec(ctx, `DELETE FROM auth.users WHERE email_hash = ANY ($1)`, hashes)
-		return errors.Join(err, db.Close(ctx))
+		return errors.Join(append(faults, err, db.Close(ctx))...)
 	}
 	for range n {
 		a := account{email: "load." + strings.ToLower(rand.Text()) + "@example.com", password: "a passphrase of " + rand.Text()}

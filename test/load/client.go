@@ -91,7 +91,9 @@ func (c *client) read() (status int, body []byte, err error) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch {
 		case first && len(line) > 12: // HTTP/1.1 200 OK
-			status, err = strconv.Atoi(string(line[9:12]))
+			if status, err = strconv.Atoi(string(line[9:12])); status == http.StatusNoContent {
+				length = 0
+			}
 		case len(line) == 0 && length < 0:
 			return 0, nil, fmt.Errorf("an answer %d without Content-Length", status)
 		case len(line) == 0:

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"strconv"
@@ -35,7 +36,11 @@ func (b *bench) footprint(ctx context.Context) error {
 			return err
 		}
 	}
-	size, err := os.Stat(b.bin)
+	bin, err := b.program()
+	if err != nil {
+		return err
+	}
+	size, err := os.Stat(bin)
 	if err != nil {
 		return err
 	}
@@ -46,6 +51,49 @@ func (b *bench) footprint(ctx context.Context) error {
 		row{"stripped binary", fmt.Sprintf("%.1f MiB", float64(size.Size())/mib), "", "", "≤ 30 MiB", size.Size() <= 30*mib})
 	return nil
 }
+
+// services are all that the memory of the platform is the sum of.
+var services = []string{"ai", "analytics", "auth", "auto-apply", "job", "notification", "orchestrator", "resume", "user"}
+
+// memory adds up what the nine services of the instance hold, as they run: each
+// says so on its admin listener. A browser would be a process of its own, and so
+// not counted.
+func (b *bench) memory(ctx context.Context) error {
+	select {
+	case <-time.After(10 * time.Second): // idle
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var sum, most float64
+	var largest string
+	for _, service := range services {
+		env, err := serviceEnv(ctx, service)
+		if err != nil {
+			return err
+		}
+		_, metrics, err := timed(ctx, http.MethodGet, "http://"+env["ADMIN_ADDR"]+"/metrics", "", nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", service, err)
+		}
+		m := resident.FindSubmatch(metrics)
+		if m == nil {
+			return fmt.Errorf("%s does not tell its memory", service)
+		}
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			return fmt.Errorf("%s: %w", service, err)
+		}
+		sum += v
+		if v > most {
+			most, largest = v, service
+		}
+	}
+	const mib = 1 << 20
+	b.rows = append(b.rows, row{"memory of all services when idle", fmt.Sprintf("%.0f MiB", sum/mib), fmt.Sprintf("most: %s %.0f MiB", largest, most/mib), "", "≤ 450 MiB", sum <= 450*mib})
+	return nil
+}
+
+var resident = regexp.MustCompile(`(?m)^process_resident_memory_bytes (\S+)$`)
 
 var rss = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
 

@@ -7,8 +7,10 @@
 // with the environment of instance "test" and limits that nobody reaches; its
 // load comes from here, on the same cores, and so counts against it.
 //
-// Names of rows as arguments measure only those: login refresh read verify
-// outbox footprint.
+// What only the inside of a service can measure is a benchmark or a program of
+// its own, which runs as a process of its own: see children.
+//
+// Names of measurements as arguments measure only those: see parts.
 package main
 
 import (
@@ -16,11 +18,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -43,11 +47,13 @@ type row struct {
 
 // bench is what the measurements share.
 type bench struct {
-	rounds int
-	round  time.Duration
-	bin    string // the service's program, as it is shipped
-	env    map[string]string
-	rows   []row
+	rounds     int
+	round      time.Duration
+	jobs       int                    // that are searched
+	program    func() (string, error) // auth, as it is shipped: built when it is first wanted
+	env        map[string]string
+	rows       []row
+	unmeasured []string // what was not, and why
 }
 
 // part measures one or several rows.
@@ -64,53 +70,82 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
 	flags.IntVar(&b.rounds, "rounds", 5, "how often the two sides of a ratio alternate")
 	flags.DurationVar(&b.round, "round", 4*time.Second, "how long one side of a round takes; whole seconds")
+	flags.IntVar(&b.jobs, "jobs", 100_000, "how many jobs are searched")
 	strict := flags.Bool("strict", false, "exit 1 when a number is missed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	b.rounds, b.round = max(b.rounds, 1), max(b.round.Truncate(time.Second), time.Second)
 
-	parts := []part{
-		{"footprint", b.footprint}, // first: the machine is quiet
-		{"login", b.logins},
-		{"refresh", b.refreshes},
-		{"read", b.reads},
-		{"verify", b.verification},
-		{"outbox", b.outbox},
-	}
-	for _, name := range flags.Args() {
-		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("nothing is called %q; there are footprint, login, refresh, read, verify and outbox", name)
+	parts := b.parts()
+	if names := flags.Args(); len(names) > 0 {
+		var all []string
+		for _, p := range parts {
+			all = append(all, p.name)
 		}
+		for _, name := range names {
+			if !slices.Contains(all, name) {
+				return fmt.Errorf("nothing is called %q; there are %s", name, strings.Join(all, ", "))
+			}
+		}
+		parts = slices.DeleteFunc(parts, func(p part) bool { return !slices.Contains(names, p.name) })
 	}
 	dir, err := os.MkdirTemp("", "jobpilot-load-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if b.env, err = serviceEnv(ctx); err != nil {
+	if b.env, err = serviceEnv(ctx, "auth"); err != nil {
 		return err
 	}
-	if b.bin, err = buildService(ctx, dir); err != nil {
-		return err
+	// Gateway and auth answer, or there is no need to begin.
+	if _, _, err := timed(ctx, http.MethodGet, b.env["GATEWAY_PLAIN_URL"]+"/.well-known/jwks.json", "", nil); err != nil {
+		return fmt.Errorf("instance test does not answer; start it with `make up INSTANCE=test`: %w", err)
 	}
+	b.program = sync.OnceValues(func() (string, error) { return buildService(ctx, dir) })
+	failed := 0
 	for _, p := range parts {
-		if len(flags.Args()) > 0 && !slices.Contains(flags.Args(), p.name) {
-			continue
-		}
 		began := time.Now()
 		fmt.Fprintf(os.Stderr, "measuring %s … ", p.name)
-		if err := p.run(ctx); err != nil {
-			b.print() // what there is of it
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
+		err := p.run(ctx)
 		fmt.Fprintf(os.Stderr, "%.0f s\n", time.Since(began).Seconds())
+		if err != nil {
+			b.unmeasured = append(b.unmeasured, fmt.Sprintf("%s: %v", p.name, err))
+		}
+		if err != nil && !errors.Is(err, errNoData) {
+			failed++
+		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	missed := b.print()
-	if *strict && missed > 0 {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case failed > 0:
+		return fmt.Errorf("%d of %d measurements failed", failed, len(parts))
+	case *strict && missed > 0:
 		return fmt.Errorf("%d of %d numbers are missed", missed, len(b.rows))
 	}
 	return nil
+}
+
+// parts are all measurements in their order.
+func (b *bench) parts() []part {
+	parts := []part{
+		{"memory", b.memory}, // first: the machine is quiet
+		{"footprint", b.footprint},
+		{"login", b.logins},
+		{"refresh", b.refreshes},
+		{"read", b.reads},
+		{"verify", b.verification},
+		{"search", b.searches},
+	}
+	for _, c := range children {
+		parts = append(parts, part{c.name, b.child(c)})
+	}
+	return parts
 }
 
 // print writes the table and returns how many numbers are missed.
@@ -127,6 +162,9 @@ func (b *bench) print() (missed int) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.what, r.measured, r.reference, r.ratio, r.must, result)
 	}
 	_ = w.Flush()
+	for _, why := range b.unmeasured {
+		fmt.Printf("\nnot measured: %s\n", why)
+	}
 	return missed
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,20 +38,50 @@ func TestReference(t *testing.T) {
 	}
 }
 
-func TestMetric(t *testing.T) {
-	out := []byte("BenchmarkThroughput/per_tx=1-2 \t 20000\t      2000.5 messages/s\n" +
-		"BenchmarkThroughput/per_tx=10-2 \t 20000\t 4000 messages/s\t 7 B/op\nBenchmarkLatency \t 10000\t 12.00 p50-ms\t 40.00 p99-ms\n")
+// TestFigures makes rows of what benchmarks print: the medians of several runs,
+// held against all bounds.
+func TestFigures(t *testing.T) {
+	numbers, err := readNumbers([]byte("goos: linux\nsome line\n" +
+		"BenchmarkThroughput/per_tx=1-2 \t 20000\t      2000.5 messages/s\nBenchmarkThroughput/per_tx=10-2 \t 20000\t 4000 messages/s\t 7 B/op\n" +
+		"BenchmarkThroughput/per_tx=10-2 \t 20000\t 5000 messages/s\nBenchmarkThroughput/per_tx=10-2 \t 20000\t 1000 messages/s\n" +
+		"BenchmarkScore 1 0.970 names\nBenchmarkShare 9 75.0 %ofScript 40 per-minute\nPASS\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
-		benchmark, unit string
-		want            float64
+		figure figure
+		want   row
 	}{
-		{"Throughput/per_tx=1", "messages/s", 2000.5}, {"Throughput/per_tx=10", "messages/s", 4000}, {"Latency", "p99-ms", 40},
+		{
+			figure{what: "a", measured: "Throughput/per_tx=10 messages/s", show: "%.0f/s", reference: "Throughput/per_tx=1 messages/s", beside: "one: %.1f/s", least: bound(4001)},
+			row{"a", "4000/s", "one: 2000.5/s", "", "≥ 4001/s", false},
+		},
+		{figure{what: "b", measured: "Score names", show: "%.3f", least: bound(.97)}, row{"b", "0.970", "", "", "≥ 0.970", true}},
+		{figure{what: "c", measured: "Score names", show: "%.3f", below: bound(.97)}, row{"c", "0.970", "", "", "< 0.970", false}},
+		{figure{what: "d", measured: "Score names", show: "%.2f", least: bound(.9), most: bound(.96)}, row{"d", "0.97", "", "", "≥ 0.90, ≤ 0.96", false}},
+		{
+			figure{what: "e", measured: "Share per-minute", show: "%.0f", ratio: "Share %ofScript", least: bound(75)},
+			row{"e", "40", "", "75 %", "≥ 75 %", true},
+		},
 	} {
-		if got, err := metric(out, tt.benchmark, tt.unit); err != nil || got != tt.want {
-			t.Errorf("%s of %s: %v, %v", tt.unit, tt.benchmark, got, err)
+		if got, err := tt.figure.row(numbers); err != nil || got != tt.want {
+			t.Errorf("%+v, want %+v, %v", got, tt.want, err)
 		}
 	}
-	if _, err := metric(out, "Latency", "messages/s"); err == nil {
+	if _, err := (&figure{measured: "Latency messages/s"}).row(numbers); err == nil {
 		t.Error("a figure that is not there was found")
+	}
+}
+
+func TestPlace(t *testing.T) {
+	command := []string{"measure", "DATA/a", "DATA/b/c|d"}
+	if got, err := place(command, "/x"); err != nil || !slices.Equal(got, []string{"measure", "/x/a", "/x/b/c"}) {
+		t.Error(got, err)
+	}
+	if got, err := place(command[2:], ""); err != nil || !slices.Equal(got, []string{"d"}) {
+		t.Error(got, err)
+	}
+	if _, err := place(command, ""); !errors.Is(err, errNoData) {
+		t.Error(err)
 	}
 }

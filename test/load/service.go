@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// serviceEnv is the environment of auth in instance "test".
-func serviceEnv(ctx context.Context) (map[string]string, error) {
+// serviceEnv is the environment of a service in instance "test".
+func serviceEnv(ctx context.Context, service string) (map[string]string, error) {
 	stack := os.Getenv("JOBPILOT_STACK")
 	if stack == "" {
 		return nil, errors.New("JOBPILOT_STACK is not set; start this with `make bench`")
 	}
-	out, err := output(exec.CommandContext(ctx, stack, "env", "-instance", "test", "auth"))
+	out, err := output(exec.CommandContext(ctx, stack, "env", "-instance", "test", service))
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +45,14 @@ func buildService(ctx context.Context, dir string) (string, error) {
 	return bin, err
 }
 
+// output runs a program. When its context ends it is interrupted, and has time to
+// remove what it made.
 func output(cmd *exec.Cmd) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	if cmd.Cancel != nil {
+		cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 30*time.Second
+	}
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %s%s", strings.Join(cmd.Args, " "), err, stderr.String(), out)
@@ -67,6 +72,10 @@ type process struct {
 // startService runs auth on ports of its own with limits that nobody reaches.
 // Counting against them goes on.
 func (b *bench) startService(ctx context.Context) (*process, error) {
+	bin, err := b.program()
+	if err != nil {
+		return nil, err
+	}
 	admin, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -78,7 +87,7 @@ func (b *bench) startService(ctx context.Context) (*process, error) {
 	for _, class := range []string{"READ", "WRITE", "SEARCH", "LOGIN"} {
 		env = append(env, "LIMIT_"+class+"=6000000")
 	}
-	return start(ctx, exec.Command(b.bin, "serve"), append(env, "ADMIN_ADDR="+admin), "http://"+admin+"/readyz")
+	return start(ctx, exec.Command(bin, "serve"), append(env, "ADMIN_ADDR="+admin), "http://"+admin+"/readyz")
 }
 
 // start runs a server that listens on HTTP_ADDR and waits until ready answers;

@@ -1,6 +1,7 @@
 // Command salary trains the salary model that the ai service embeds:
 //
 //	go run ./tools/data/salary -data train.csv.gz
+//	go run ./tools/data/salary -measure -data train.csv.gz    # writes nothing
 //
 // The file has the columns work_year, experience_level, employment_type,
 // job_title, salary, salary_currency, salary_in_usd, employee_residence,
@@ -62,14 +63,15 @@ type group struct {
 func main() {
 	data := flag.String("data", "", "train.csv.gz")
 	split := flag.Uint64("split", 0, "another choice of the rows to measure on; then no model is written")
+	only := flag.Bool("measure", false, "write no model")
 	flag.Parse()
-	if err := run(*data, *split); err != nil {
+	if err := run(*data, *split, *only || *split != 0); err != nil {
 		fmt.Fprintln(os.Stderr, "salary:", err)
 		os.Exit(1)
 	}
 }
 
-func run(path string, split uint64) error {
+func run(path string, split uint64, only bool) error {
 	if path == "" {
 		return fmt.Errorf("usage: go run ./tools/data/salary -data train.csv.gz")
 	}
@@ -102,7 +104,7 @@ func run(path string, split uint64) error {
 		m.Widen[i] = quantile(off[i], min(1, cover*(n+1)/n))
 	}
 	m.measure(fit, unseen)
-	if split != 0 {
+	if only {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
@@ -189,6 +191,9 @@ func (m *model) measure(fit, unseen []row) {
 		return group{int(s.rows), math.Round(s.model / s.rows), math.Round(s.base / s.rows), round(s.held / s.rows)}
 	}
 	m.Measured = measured{take("all"), take("in the United States"), take("outside the United States")}
+	all, abroad := groups["all"], groups["outside the United States"]
+	fmt.Printf("BenchmarkSalary %.0f %.2f %%lower %.0f median-USD %.2f %%held %.2f %%lower-abroad %.0f median-USD-abroad\n", all.rows,
+		100*(1-all.model/all.base), all.base/all.rows, 100*all.held/all.rows, 100*(1-abroad.model/abroad.base), abroad.base/abroad.rows)
 }
 
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }

@@ -1,6 +1,8 @@
 // Command measure applies to the forms of the local job site and reports how many
 // of their fields are understood, whether a wrong answer was sent, and how many
-// applications a minute go through, beside a script that knows the forms.
+// applications a minute go through, beside a script that knows the forms. Both
+// take turns, and the ratio is the median of the rounds'. The figures are also
+// printed in the format of Go's benchmarks.
 //
 //	go run ./internal/measure            # in services/auto-apply, with the servers running
 package main
@@ -44,7 +46,8 @@ func main() {
 
 func run() error {
 	withModes := flag.Bool("modes", true, "apply in all modes, and hold what arrived against the truth")
-	many := flag.Int("n", 40, "applications to time")
+	many := flag.Int("n", 20, "applications to time in a round")
+	rounds := flag.Int("rounds", 3, "how often both sides take turns")
 	flag.Parse()
 	tb, end := testkit.Example()
 	defer end()
@@ -90,17 +93,39 @@ func run() error {
 	if _, err := m.apply(plain[:8]); err != nil { // warm
 		return err
 	}
-	ours, err := m.apply(plain)
+	script, err := openScript(tb)
 	if err != nil {
 		return err
 	}
-	theirs, err := m.script(tb, plain)
-	if err != nil {
-		return err
+	defer script.close()
+	var ours, theirs, ratios []float64
+	for i := range max(*rounds, 1) {
+		sides := []func() error{
+			func() error { return add(&ours, m.apply, plain) },
+			func() error { return add(&theirs, script.apply, plain) },
+		}
+		if i%2 == 1 {
+			slices.Reverse(sides)
+		}
+		for _, side := range sides {
+			if err := side(); err != nil {
+				return err
+			}
+		}
+		ratios = append(ratios, 100*ours[i]/theirs[i])
 	}
-	fmt.Printf("applications a minute with %d contexts: %.0f; a script that knows the forms: %.0f; ratio %.2f\n", contexts, ours, theirs, ours/theirs)
+	fmt.Printf("BenchmarkApplications %d %.1f per-minute %.1f script-per-minute %.1f %%ofScript\n", len(ratios)*len(plain), median(ours), median(theirs), median(ratios))
 	return nil
 }
+
+// add measures one side once.
+func add(to *[]float64, apply func([]boardtest.Job) (float64, error), jobs []boardtest.Job) error {
+	v, err := apply(jobs)
+	*to = append(*to, v)
+	return err
+}
+
+func median(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
 
 // keyOf are the keys that a field's meaning may have here.
 var keyOf = map[string]string{
@@ -150,6 +175,7 @@ func understood(jobs []boardtest.Job) {
 	}
 	total := right + wrong + missed
 	fmt.Printf("fields of %d forms understood: %d of %d (%.2f %%), not understood %d, misunderstood %d\n", len(jobs), right, total, 100*float64(right)/float64(total), missed, wrong)
+	fmt.Printf("BenchmarkForms %d %.2f %%understood %d fields\n", len(jobs), 100*float64(right)/float64(total), total)
 	list := []string{}
 	for e, n := range examples {
 		list = append(list, fmt.Sprintf("%5d %s", n, e))
@@ -271,6 +297,7 @@ func (m *measurement) modes(jobs []boardtest.Job) error {
 		return nil
 	})
 	fmt.Printf("%d forms of all platforms and modes; %d were sent; wrong answers: %d\n", len(chosen), sent, wrong)
+	fmt.Printf("BenchmarkForms %d %d wrong %d sent\n", len(chosen), wrong, sent)
 	list := []string{}
 	for s, n := range states {
 		list = append(list, fmt.Sprintf("   %-36s %d", s, n))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -17,26 +18,39 @@ import (
 
 // script applies to the same jobs as somebody would who wrote a script for just
 // these forms: every selector and answer is known beforehand, nothing is read,
-// recorded, or looked at but the end. It is applications a minute.
-func (m *measurement) script(tb testing.TB, jobs []boardtest.Job) (float64, error) {
+// recorded, or looked at but the end.
+type script struct {
+	driver  *playwright.Playwright
+	browser playwright.Browser
+}
+
+func openScript(tb testing.TB) (*script, error) {
 	tb.Helper()
 	driver, err := playwright.Run(&playwright.RunOptions{DriverDirectory: testkit.Env(tb, "PLAYWRIGHT_DRIVER_DIR"), SkipInstallBrowsers: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer driver.Stop() //nolint:errcheck // the program ends
 	b, err := driver.Chromium.Launch(playwright.BrowserTypeLaunchOptions{
 		ExecutablePath: playwright.String(testkit.Env(tb, "CHROMIUM_PATH")), ChromiumSandbox: playwright.Bool(false), Args: []string{"--disable-gpu", "--disable-dev-shm-usage"},
 	})
 	if err != nil {
-		return 0, err
+		return nil, errors.Join(err, driver.Stop())
 	}
-	defer b.Close()
+	return &script{driver, b}, nil
+}
+
+func (s *script) close() {
+	_ = s.browser.Close()
+	_ = s.driver.Stop()
+}
+
+// apply is applications a minute.
+func (s *script) apply(jobs []boardtest.Job) (float64, error) {
 	began := time.Now()
 	var mu sync.Mutex
 	done := 0
-	err = each(jobs, func(j boardtest.Job) error {
-		err := fillByHand(b, j)
+	err := each(jobs, func(j boardtest.Job) error {
+		err := fillByHand(s.browser, j)
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
