@@ -230,8 +230,23 @@ func TestDeleteAccountLeavesNothingButTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	p, tokens := f.signedIn("ada@example.com")
+	held := func() (n int64) {
+		t.Helper()
+		items, err := f.Footprint(t.Context(), p.UserID)
+		must(t, err)
+		for _, i := range items {
+			n += i.Count
+		}
+		return n
+	}
+	if held() < 2 {
+		t.Errorf("of an account and its session it holds %d", held())
+	}
 	must(t, f.DeleteAccount(t.Context(), p, p.UserID, home))
 	must(t, f.DeleteAccount(t.Context(), p, p.UserID, home))
+	if n := held(); n != 0 {
+		t.Errorf("it still holds %d", n)
+	}
 	if !f.refused(tokens.Access) {
 		t.Fatal("an access token outlived the account")
 	}

@@ -78,9 +78,10 @@ func TestWorkflows(t *testing.T) {
 	job.Do(t, "POST", "/internal/v1/workflows", object{"kind": "application", "key": "d", "input": object{"userId": "nobody"}}).WantProblem(422, "validation_failed")
 	a.Service("orchestrator").Do(t, "DELETE", "/internal/v1/users/"+ada.ID.String(), nil).Want(204)
 	admin.Do(t, "GET", "/api/v1/workflows?userId="+ada.ID.String(), nil).Want(200).JSON(&rest)
-	admin.Do(t, "GET", path, nil).Want(200).JSON(&d)
-	if last := d.Timeline[len(d.Timeline)-1]; len(rest.Items) != 0 || d.Workflow.State != "failed" || d.Workflow.UserID != nil || last.Type != "failed" {
-		t.Errorf("of a deleted user are left %d workflows and %+v", len(rest.Items), d)
+	var forgotten WorkflowDetail
+	admin.Do(t, "GET", path, nil).Want(200).JSON(&forgotten)
+	if last := forgotten.Timeline[len(forgotten.Timeline)-1]; len(rest.Items) != 0 || forgotten.Workflow.State != "failed" || forgotten.Workflow.UserID != nil || last.Type != "failed" {
+		t.Errorf("of a deleted user are left %d workflows and %+v", len(rest.Items), forgotten)
 	}
 	job.Do(t, "POST", "/internal/v1/workflows", object{"kind": "application", "key": "e", "userId": ada.ID}).WantProblem(409, "account_deleted")
 	a.Service("ai").Do(t, "POST", "/internal/v1/workflows", object{"kind": "application", "key": "x"}).WantProblem(403, "forbidden")
