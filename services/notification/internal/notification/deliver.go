@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/jobpilot/jobpilot/pkg/errs"
 	"github.com/jobpilot/jobpilot/pkg/pg"
 	"github.com/jobpilot/jobpilot/services/notification/internal/clients/mail"
 	"github.com/jobpilot/jobpilot/services/notification/internal/clients/push"
@@ -34,6 +35,10 @@ const (
 	// leaseFor is how long a delivery is left alone that somebody is sending: longer
 	// than sending can take.
 	leaseFor = mail.SendTimeout + 3*time.Second
+	// recordWithin is how long the record of what was sent waits for a database that is
+	// away: without it, the message would be sent again. It is below the time limit
+	// of a message.
+	recordWithin = 20 * time.Second
 	// bounceFor is how long an address that was refused for good gets no mail; then it
 	// is tried again, since addresses come back. A complaint counts longer.
 	bounceFor    = 30 * 24 * time.Hour
@@ -93,9 +98,10 @@ func (s *Service) lease(ctx context.Context, id uuid.UUID) error {
 
 // settle records the outcome of sending: nil for success, what will never be, or
 // what may pass, which it returns for trying again. next is when a held delivery is
-// tried again. The record is kept even when the caller gives up meanwhile.
+// tried again. The record is kept even when the caller gives up meanwhile, and the
+// database is waited for.
 func (s *Service) settle(ctx context.Context, list []delivery, outcome error, next *time.Time) (retry, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
 	status, reason := statusSent, ""
 	switch {
@@ -109,14 +115,22 @@ func (s *Service) settle(ctx context.Context, list []delivery, outcome error, ne
 	default:
 		status, retry = "retry", outcome
 	}
-	err = s.inTx(ctx, func(t *tx) error {
-		for _, d := range list {
-			if err := t.settleOne(ctx, d, status, reason, next); err != nil {
-				return err
+	record := func() error {
+		return s.inTx(ctx, func(t *tx) error {
+			for _, d := range list {
+				if err := t.settleOne(ctx, d, status, reason, next); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+	}
+	for err = record(); errs.KindOf(err) == errs.Unavailable && ctx.Err() == nil; err = record() {
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
 		}
-		return nil
-	})
+	}
 	if err == nil {
 		s.metrics.done(list[0].channel, status)
 		if outcome != nil && retry == nil {
