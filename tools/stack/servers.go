@@ -172,6 +172,9 @@ func (l *layout) servers(secrets map[string]string, tools serverTools) ([]progra
 				// the stop signal itself, instead of watching it from a shell.
 				{"RABBITMQ_ALLOW_INPUT", "1"},
 				{"RABBITMQ_SERVER_START_ARGS", "-noinput"},
+				// RabbitMQ would start a port mapper of its own whenever ours is away for
+				// a moment, and ours could not come back.
+				{"ERL_FLAGS", "-start_epmd false"},
 			}...),
 			wait:  []string{addr(portEPMD)},
 			watch: []string{conf["rabbitmq.conf"], conf["enabled_plugins"]},
