@@ -124,7 +124,7 @@ var children = []child{
 		figures: []figure{{what: "events taken in, batches of 100", measured: "Track events/s", show: "%.0f/s", least: bound(10_000)}},
 	},
 	{
-		name: "sagas", commands: [][]string{goBench("./services/orchestrator/internal/orchestrator", "Sagas", "2000x", 3)},
+		name: "sagas", commands: [][]string{goBench("./services/orchestrator/internal/orchestrator", "Sagas", "1000x", 3)},
 		figures: []figure{{what: "sagas of three steps", measured: "Sagas sagas/s", show: "%.0f/s", reference: "Sagas river-jobs/s", beside: "bare River jobs: %.0f/s", ratio: "Sagas %ofRiver", least: bound(60)}},
 	},
 	{

@@ -243,7 +243,7 @@ func timed(ctx context.Context, method, url, token string, body []byte) (float64
 
 // fill makes n jobs as rows and has the service index them.
 func (c *corpus) fill(ctx context.Context, words *lexicon, n int) error {
-	if _, err := c.db.Exec(ctx, `INSERT INTO job.companies (id, key, name, created_at) VALUES ($1, $1::text, 'Load measurement', now())`, madeUp); err != nil {
+	if _, err := c.db.Exec(ctx, `INSERT INTO job.companies (id, key, name, created_at) VALUES ($1, 'load measurement', 'Load measurement', now())`, madeUp); err != nil {
 		return err
 	}
 	for done := 0; done < n; {
@@ -265,7 +265,7 @@ func (c *corpus) fill(ctx context.Context, words *lexicon, n int) error {
 		_, err := c.db.Exec(ctx, `WITH made AS (
 				INSERT INTO job.jobs (id, company_id, company_name, title, language, location, country, region, city, remote, employment_type, seniority,
 					pay_max, pay_currency, pay_period, pay_year_max, platforms, posted_at, text_hash, enrich_hash, created_at, updated_at)
-				SELECT id, $1, company, title, 'en', '', country, '', '', remote, 'full_time', 'senior', pay, 'EUR', 'year', pay, '{greenhouse}', now(), '\x00', '\x00', now(), now()
+				SELECT id, $1::uuid, company, title, 'en', '', country, '', '', remote, 'full_time', 'senior', pay, 'EUR', 'year', pay, '{greenhouse}', now(), '\x00', '\x00', now(), now()
 				FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[]) AS t(id, title, company, country, remote, pay)
 				RETURNING id
 			), written AS (

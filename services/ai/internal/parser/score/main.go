@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jobpilot/jobpilot/services/ai/internal/document"
@@ -113,7 +114,7 @@ func score(scorer, folder string) error {
 	fmt.Print("BenchmarkScore 1")
 	for _, part := range slices.Sorted(maps.Keys(scores.Total)) {
 		if numbers := scores.Total[part]; len(numbers) > 0 {
-			fmt.Printf(" %.3f %s", numbers[len(numbers)-1], part)
+			fmt.Printf(" %.3f %s", numbers[len(numbers)-1], strings.ReplaceAll(part, " ", ""))
 		}
 	}
 	fmt.Println()
