@@ -55,7 +55,7 @@ func playWalk(t *testing.T, seed uint64) {
 	w, err := walk.New(walk.Options{
 		Gateway: harness.Env(t, "GATEWAY_URL"), Mail: harness.Env(t, "MAIL_URL"), Board: harness.Env(t, "JOBBOARD_URL"),
 		CAFile: harness.Env(t, "TLS_CA_FILE"), Stack: harness.Env(t, "JOBPILOT_STACK"), Instance: "test", Folder: t.TempDir(),
-		Patience: patience,
+		Patience: patience, From: harness.NewIP(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -38,6 +39,9 @@ type Options struct {
 	// that nobody answers is repeated, the stream is opened again, and what is looked
 	// at is looked at again until it holds. 0: the walk ends at the first fault.
 	Patience time.Duration
+	// From is the address that the walk comes from; nil: any. Sign-ins that are
+	// refused, as some of each walk are, delay others from the same network.
+	From net.IP
 }
 
 // Source is a board to gather jobs from. Some platforms do not tell whose it is.
@@ -108,8 +112,11 @@ func New(o Options) (*Walk, error) {
 		return nil, err
 	}
 	w := &Walk{Options: o, http: &http.Client{
-		Timeout:   30 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: true},
+		Timeout: 30 * time.Second,
+		Transport: &http.Transport{
+			DialContext:     (&net.Dialer{LocalAddr: &net.TCPAddr{IP: o.From}}).DialContext,
+			TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: true,
+		},
 	}}
 	w.user, w.admin = w.client(o.Gateway), w.client(o.Gateway)
 	w.unconfirmed = map[string]bool{}
