@@ -328,12 +328,12 @@ func (c *corpus) remove(ctx context.Context) error {
 	if _, err := c.db.Exec(ctx, `VACUUM job.jobs, job.job_texts, job.index_queue`); err != nil {
 		return err
 	}
-	for _, path := range []string{"/_delete_by_query?refresh=true&conflicts=proceed", "/_forcemerge?only_expunge_deletes=true"} {
-		body := ofCompany
-		if strings.HasPrefix(path, "/_force") {
-			body = nil
-		}
-		if _, _, err := timed(ctx, http.MethodPost, c.index+path, "", body); err != nil {
+	if _, _, err := timed(ctx, http.MethodPost, c.index+"/_delete_by_query?refresh=true&conflicts=proceed", "", ofCompany); err != nil {
+		return err
+	}
+	// What was deleted is merged away once it is flushed.
+	for _, path := range []string{"/_flush", "/_forcemerge?only_expunge_deletes=true"} {
+		if _, _, err := timed(ctx, http.MethodPost, c.index+path, "", nil); err != nil {
 			return err
 		}
 	}
