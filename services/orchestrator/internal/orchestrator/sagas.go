@@ -81,8 +81,11 @@ func resumeIntake(p *Peers) Definition {
 					return End(nil), nil // its owner was told by the event
 				}
 				var out read
-				if err := json.Unmarshal(s.Data, &out); err != nil || out.ResumeID == "" {
-					return Outcome{}, Fatal(fmt.Errorf("%s names no resume: %w", s.Type, err))
+				if err := json.Unmarshal(s.Data, &out); err != nil {
+					return Outcome{}, Fatal(err)
+				}
+				if out.ResumeID == "" {
+					return Outcome{}, Fatal(fmt.Errorf("%s names no resume", s.Type))
 				}
 				return Done(out), nil
 			}},
