@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -372,7 +373,7 @@ func TestRateLimitOfACaller(t *testing.T) {
 	ask := func(u *harness.User) *harness.Answer {
 		return u.Do(t, harness.Call{Op: "confirmOauthLink", Body: members{"linkToken": secret("jpl_")}})
 	}
-	allowed := 0
+	allowed, began := 0, time.Now()
 	for ; allowed < 100; allowed++ {
 		a := ask(u)
 		if a.Status == 429 {
@@ -386,8 +387,8 @@ func TestRateLimitOfACaller(t *testing.T) {
 			t.Fatalf("no RateLimit headers: %v", a.Header)
 		}
 	}
-	if allowed < 20 || allowed > 45 {
-		t.Errorf("%d requests went through", allowed)
+	if took := time.Since(began); allowed < 20 || allowed > 45+int(took.Seconds()/2) { // 30 a minute come back
+		t.Errorf("%d requests went through within %v", allowed, took)
 	}
 	ask(other).Want(t, 422)
 	u.Do(t, harness.Call{Op: "getAccount"}).Want(t, 200) // another class
@@ -403,7 +404,7 @@ func TestShippedLimits(t *testing.T) {
 	}
 	gateway := harness.StartGateway(t, "AUTH_UPSTREAM="+auth.Host)
 	one, other := harness.NewClient(t).At(gateway.URL), harness.NewClient(t).At(gateway.URL)
-	sent, refused := 0, 0
+	sent, refused, began := 0, 0, time.Now()
 	for ; sent < 60; sent++ {
 		a := one.Raw(t, "POST", "/api/v1/auth/login", []byte("{}"), "Content-Type", "application/json")
 		if a.Status == 429 {
@@ -414,8 +415,8 @@ func TestShippedLimits(t *testing.T) {
 			}
 		}
 	}
-	if passed := sent - refused; passed < 20 || passed > 40 {
-		t.Errorf("of %d sign-ins at once from one address %d passed", sent, passed)
+	if passed, took := sent-refused, time.Since(began); passed < 20 || passed > 40+int(took.Seconds()) { // 60 a minute come back
+		t.Errorf("of %d sign-ins at once from one address %d passed within %v", sent, passed, took)
 	}
 	other.Raw(t, "POST", "/api/v1/auth/login", []byte("{}"), "Content-Type", "application/json").Want(t, 422)
 	for range 60 { // another class is not so strict

@@ -12,8 +12,8 @@ import (
 
 // Log is what a program of the instance writes from now on.
 type Log struct {
-	file string
-	from int64
+	file  string
+	began os.FileInfo
 }
 
 // NewLog begins to read the log of "auth" or "gateway".
@@ -24,22 +24,33 @@ func NewLog(t testing.TB, program string) *Log {
 	if err != nil {
 		t.Fatalf("%v; start the instance with %s", err, StartCommand)
 	}
-	l.from = st.Size()
+	l.began = st
 	return l
+}
+
+// read returns what was written since; supervisord begins a new file when one is
+// large, and calls the old one .1.
+func (l *Log) read(t testing.TB) []byte {
+	t.Helper()
+	now, err := os.ReadFile(l.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(l.file); err == nil && os.SameFile(st, l.began) {
+		return now[min(int64(len(now)), l.began.Size()):]
+	}
+	before, err := os.ReadFile(l.file + ".1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(before[min(int64(len(before)), l.began.Size()):], now...)
 }
 
 // Lines are those written since, each a JSON object; any other fails the test.
 func (l *Log) Lines(t testing.TB) []map[string]any {
 	t.Helper()
-	raw, err := os.ReadFile(l.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if int64(len(raw)) >= l.from { // else supervisord has begun a new file
-		raw = raw[l.from:]
-	}
 	var lines []map[string]any
-	for line := range bytes.Lines(raw) {
+	for line := range bytes.Lines(l.read(t)) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
 			break // being written
 		}
