@@ -161,6 +161,22 @@ func TestWrappedLines(t *testing.T) {
 	}
 }
 
+// Fonts without an italic are slanted by the program that prints.
+func TestSlantedTextIsRead(t *testing.T) {
+	t.Parallel()
+	got := lines(read(t, doctest.PDF(doctest.Page{Content: "BT /F1 12 Tf 1 0 0.25 1 50 700 Tm (Reading room) Tj ET"})))
+	if len(got) != 1 || got[0] != "Reading room" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestJSONIsNoDocument(t *testing.T) {
+	t.Parallel()
+	if _, err := newReader(t, document.Limits{}).Read(t.Context(), []byte(`{"basics": {"name": "Ada Example"}}`)); !errors.Is(err, document.ErrUnsupported) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRunningHeadsAreDropped(t *testing.T) {
 	t.Parallel()
 	var pages []doctest.Page

@@ -71,6 +71,12 @@ func attach(words []word, links []Link) {
 		}
 		l.Text = strings.Join(text, " ")
 	}
+	for i := range words {
+		// A hyphen at which an address is broken is the address's own.
+		if w := &words[i]; w.broken && (strings.Contains(w.url, w.text+"-") || strings.ContainsAny(w.text, "/@")) {
+			w.text += "-"
+		}
+	}
 }
 
 // rowsOf groups words by baseline, and within it by gaps.
@@ -82,6 +88,7 @@ func rowsOf(words []word) []row {
 		for j < len(words) && words[j].base-words[i].base <= .3*min(words[i].size, words[j].size)+.3 {
 			j++
 		}
+		j = wholeLines(words, i, j)
 		line := slices.Clone(words[i:j])
 		slices.SortStableFunc(line, func(a, b word) int { return cmp.Compare(a.box.X0, b.box.X0) })
 		if r := fragments(dedupe(line)); len(r) > 0 {
@@ -90,6 +97,24 @@ func rowsOf(words []word) []row {
 		i = j
 	}
 	return rows
+}
+
+// wholeLines moves the end of the row from i to j, where it would divide words of
+// one baseline: a row may begin with a line of another column that stands a
+// little higher.
+func wholeLines(words []word, i, j int) int {
+	const same = .3 // points; round letters reach below the line
+	k := j
+	for k > i && k < len(words) && words[k].base-words[k-1].base <= same {
+		k--
+	}
+	if k > i {
+		return k
+	}
+	for j < len(words) && words[j].base-words[j-1].base <= same {
+		j++
+	}
+	return j
 }
 
 // dedupe removes text that is printed twice at one place to look bold.

@@ -5,13 +5,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // emit appends the lines of a region that is one column.
 func (a *arranger) emit(rows []row, right float64) {
 	first := len(a.lines)
-	right = raise(rows, right)
+	right = filled(rows, raise(rows, right))
 	for i, r := range rows {
 		line, ok := lineOf(r)
 		if !ok {
@@ -22,6 +23,7 @@ func (a *arranger) emit(rows []row, right float64) {
 			before := &a.lines[len(a.lines)-1]
 			height := max(1, dominantSize(before), dominantSize(&line))
 			line.Space = max(0, (rows[i][0].base-rows[i-1][0].base)/height-1)
+			before.Broken = before.Broken || line.Space <= .75 && brokenAddress(before, &line)
 			line.Wrapped = !line.Bullet && wraps(before, &line, right, line.Space)
 		}
 		a.lines = append(a.lines, line)
@@ -66,6 +68,53 @@ func raise(rows []row, right float64) float64 {
 	return limit
 }
 
+// filled is how far the lines of a column are written, where the lines themselves
+// tell: in a narrow column with a wide margin most lines that stand close together
+// end where the next word had no place, so the longest line shows the margin. In a
+// list of short lines they end anywhere, and right stays.
+func filled(rows []row, right float64) float64 {
+	edge, tight := 0.0, math.Inf(1)
+	type pair struct{ end, pitch float64 }
+	var pairs []pair
+	for i, r := range rows {
+		last := &r[len(r)-1]
+		edge = max(edge, last.box.X1)
+		if i+1 == len(rows) || len(r) > 1 || len(rows[i+1]) > 1 {
+			continue
+		}
+		w, next := &last.words[len(last.words)-1], &rows[i+1][0].words[0]
+		if math.Abs(w.size-next.size) > .02*w.size || w.bold != next.bold || w.url != next.url || len(last.words) == 1 ||
+			next.box.X0 < last.box.X0-2 || next.box.X0 > last.box.X0+2*w.size {
+			continue // not one paragraph, surely; or set to the right
+		}
+		p := pair{w.box.X1 + next.box.X1 - next.box.X0 + .2*next.size, (next.base - w.base) / w.size}
+		tight = min(tight, p.pitch)
+		pairs = append(pairs, p)
+	}
+	full, short := 0, 0
+	for _, p := range pairs {
+		switch {
+		case p.pitch > 1.08*tight:
+		case p.end > edge:
+			full++
+		default:
+			short++
+		}
+	}
+	if full < 2 || full <= 2*short {
+		return right
+	}
+	return min(right, edge)
+}
+
+// brokenAddress tells whether one link goes over two lines and is broken within a
+// word, as addresses are.
+func brokenAddress(before, l *Line) bool {
+	last, next := before.Spans[len(before.Spans)-1], l.Spans[0]
+	word, _, _ := strings.Cut(next.Text, " ")
+	return last.URL != "" && last.URL == next.URL && strings.Contains(last.URL, last.Text[strings.LastIndexByte(last.Text, ' ')+1:]+word)
+}
+
 func dominantSize(l *Line) float64 {
 	best, n := 0.0, -1
 	for i := range l.Spans {
@@ -76,6 +125,9 @@ func dominantSize(l *Line) float64 {
 	return best
 }
 
+// address is an address of e-mail or the web and nothing else.
+var address = regexp.MustCompile(`^(?:\S+@\S+|(?:https?://|www\.)\S+|[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+(?:/\S*)?)$`)
+
 // wraps tells whether a line goes on with the one before: that one is full, so
 // that the next word had no place on it, and both look alike and stand close.
 func wraps(before, l *Line, right, space float64) bool {
@@ -84,7 +136,7 @@ func wraps(before, l *Line, right, space float64) bool {
 		return true
 	}
 	if space > .75 || len(l.Spans) > 1 && l.Spans[len(l.Spans)-1].Tab ||
-		math.Abs(last.Size-next.Size) > .06*next.Size || last.Bold != next.Bold && dominantBold(before) != dominantBold(l) {
+		math.Abs(last.Size-next.Size) > .03*next.Size || last.Bold != next.Bold && dominantBold(before) != dominantBold(l) {
 		return false
 	}
 	if next.Bold && !last.Bold {
@@ -92,6 +144,12 @@ func wraps(before, l *Line, right, space float64) bool {
 	}
 	if next.Box.X0 < startOf(before)-2 && !(before.Bullet && math.Abs(next.Box.X0-before.Box.X0) < 2) {
 		return false
+	}
+	if address.MatchString(l.Text()) || address.MatchString(before.Text()) || !strings.ContainsFunc(before.Text(), unicode.IsLetter) {
+		return false // one of a list of them; a telephone number, dates
+	}
+	if c, _ := utf8.DecodeRuneInString(next.Text); last.URL == next.URL && (strings.HasSuffix(last.Text, ",") || unicode.IsLower(c) && strings.ContainsAny(last.Text, ",·•|")) {
+		return true // a list goes on, within an item or after it
 	}
 	word, _, _ := strings.Cut(strings.TrimSpace(next.Text), " ")
 	width := float64(utf8.RuneCountInString(word)+1) * (next.Box.X1 - next.Box.X0) / float64(max(1, utf8.RuneCountInString(next.Text)))

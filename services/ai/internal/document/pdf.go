@@ -2,12 +2,14 @@ package document
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image/png"
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -271,7 +273,7 @@ func wordsOf(chars []*responses.GetPageTextStructuredChar, p *Page) []word {
 			r = '-'
 		case r == 0 || unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff':
 			flush()
-			spaced = true
+			spaced = r != '\r' && r != '\n' // PDFium's line ends: what follows may be the rest of a word
 			continue
 		case unicode.IsControl(r):
 			// A TeX font without a Unicode map: its code is that of the Cork encoding.
@@ -340,24 +342,56 @@ func wordsOf(chars []*responses.GetPageTextStructuredChar, p *Page) []word {
 }
 
 // ground gives words of signs alone (a dash, a bullet, a quotation mark) the
-// baseline of the word drawn before or after them, whichever they stand beside.
+// baseline of the word that they stand beside: that drawn before or after them,
+// else the nearest of their line.
 func ground(words []word) {
+	var lines []*word // grounded, by baseline
 	for i := range words {
 		w := &words[i]
 		if w.grounded {
 			continue
 		}
-		middle, nearest := (w.box.Y0+w.box.Y1)/2, .8*w.size
+		middle, nearest := (w.box.Y0+w.box.Y1)/2, .5*w.size
 		for _, k := range [2]int{i + 1, i - 1} {
 			if k < 0 || k >= len(words) || !words[k].grounded {
 				continue
 			}
-			if d := math.Abs(middle - (words[k].base - .3*words[k].size)); d < nearest {
+			if d := math.Abs(middle - words[k].middle()); d < nearest && apart(w, &words[k]) < 3*w.size {
 				w.base, nearest = words[k].base, d
+			}
+		}
+		if nearest < .5*w.size {
+			continue
+		}
+		if lines == nil {
+			for k := range words {
+				if words[k].grounded {
+					lines = append(lines, &words[k])
+				}
+			}
+			slices.SortFunc(lines, func(a, b *word) int { return cmp.Compare(a.middle(), b.middle()) })
+		}
+		from, _ := slices.BinarySearchFunc(lines, middle-.5*w.size, func(k *word, at float64) int { return cmp.Compare(k.middle(), at) })
+		closest := math.Inf(1)
+		for _, k := range lines[from:min(len(lines), from+maxNeighbours)] {
+			if k.middle() > middle+.5*w.size {
+				break
+			}
+			if d := apart(w, k); d < closest {
+				w.base, closest = k.base, d
 			}
 		}
 	}
 }
+
+// maxNeighbours bounds the words that are looked at for one that is a sign alone.
+const maxNeighbours = 200
+
+// middle is how high the small letters of a word stand: where signs are set.
+func (w *word) middle() float64 { return w.base - .3*w.size }
+
+// apart is the white between two words of a line.
+func apart(a, b *word) float64 { return max(0, b.box.X0-a.box.X1, a.box.X0-b.box.X1) }
 
 // cork are the codes of TeX's T1 encoding that are control characters elsewhere
 // (Knappen, "The DC fonts", TUGboat 17).
@@ -377,7 +411,7 @@ func firstRune(s string) rune {
 // quadrant is the nearest quarter turn of an angle in radians, 9 for none.
 func quadrant(angle float64) int {
 	q := math.Round(angle / (math.Pi / 2))
-	if math.Abs(angle-q*math.Pi/2) > .15 {
+	if math.Abs(angle-q*math.Pi/2) > .3 { // a font slanted by the program leans a quarter
 		return 9
 	}
 	return (int(q)%4 + 4) % 4

@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -18,8 +19,8 @@ const bullets = "•◦▪▫●○■□◆◇‣⁃∙·*➢➤►▶✓✔✦
 // tab within it is a tab stop.
 func readText(data []byte, limits Limits) (*Document, error) {
 	text, ok := decodeText(data, false)
-	if !ok {
-		return nil, ErrUnsupported
+	if !ok || strings.HasPrefix(text, "{") && json.Valid([]byte(text)) {
+		return nil, ErrUnsupported // no text, or a machine's
 	}
 	if utf8.RuneCountInString(text) > limits.Characters {
 		return nil, ErrTooLarge

@@ -50,6 +50,22 @@ func normalURL(s string) (*url.URL, bool) {
 	return u, true
 }
 
+// webURL completes an address on the web to a URI, and refuses what is none.
+func webURL(s string) string {
+	u, ok := normalURL(s)
+	if !ok {
+		return ""
+	}
+	s = strings.TrimRight(strings.TrimSpace(s), ".,;|·•)")
+	if !strings.Contains(s, "://") {
+		s = "https://" + s
+	}
+	if u.Path == "/" && u.RawQuery == "" && u.Fragment == "" {
+		s = strings.TrimSuffix(s, "/")
+	}
+	return s
+}
+
 // networkOf names the network of a profile's address, if it is one.
 func networkOf(u *url.URL) (network, user string) {
 	host := strings.TrimPrefix(strings.ToLower(u.Hostname()), "www.")
@@ -201,25 +217,25 @@ func (p *parse) links(sections []section) {
 			return
 		}
 		u, ok := normalURL(raw)
-		if !ok || strings.Contains(raw, "@") && !strings.Contains(raw, "/@") || u.Path == "" && strings.ToLower(u.Host) == domain && !strings.Contains(raw, "://") && !strings.HasPrefix(raw, "www.") {
+		printed := raw
+		if raw = webURL(raw); !ok || strings.Contains(raw, "@") && !strings.Contains(raw, "/@") || u.Path == "" && strings.ToLower(u.Host) == domain && !strings.Contains(printed, "://") && !strings.HasPrefix(printed, "www.") {
 			return
 		}
-		raw = strings.TrimRight(strings.TrimSpace(raw), ".,;|·•)")
 		if samePlace(b.URL, raw) || slices.ContainsFunc(b.Profiles, func(f Profile) bool { return samePlace(f.URL, raw) }) {
 			return
 		}
 		if network, user := networkOf(u); network != "" {
 			b.Profiles = append(b.Profiles, Profile{Network: network, Username: user, URL: raw})
-			p.from(pointer("basics", "profiles", len(b.Profiles)-1, "url"), r, raw, sure)
+			p.from(pointer("basics", "profiles", len(b.Profiles)-1, "url"), r, printed, sure)
 			return
 		}
 		if b.URL == "" {
 			b.URL = raw
-			p.from("/basics/url", r, raw, sure)
+			p.from("/basics/url", r, printed, sure)
 			return
 		}
 		b.Profiles = append(b.Profiles, Profile{Network: strings.TrimPrefix(u.Hostname(), "www."), URL: raw})
-		p.from(pointer("basics", "profiles", len(b.Profiles)-1, "url"), r, raw, sure*.8)
+		p.from(pointer("basics", "profiles", len(b.Profiles)-1, "url"), r, printed, sure*.8)
 	}
 	for _, s := range sections {
 		if !personal(s.kind) {
@@ -233,8 +249,8 @@ func (p *parse) links(sections []section) {
 			for _, span := range r.spans {
 				if span.URL != "" && !linked[span.URL] {
 					linked[span.URL] = true
-					// An address that is printed is kept as printed.
-					if m := cleanURL(span.Text); m != "" {
+					// An address that is printed is kept as printed, but the link knows its scheme.
+					if m := cleanURL(span.Text); m != "" && !samePlace(m, span.URL) {
 						add(r, m, .97)
 					} else {
 						add(r, span.URL, .95)
@@ -326,7 +342,7 @@ func (p *parse) addressAt(rows []row, i int) (string, int) {
 			if p.isContact(cell) {
 				continue
 			}
-			if labelled || isPlace(cell) || isAddress(cell) || k > i && addressGoesOn(cell) {
+			if labelled || isPlace(cell) || isCity(cell) || isAddress(cell) || k > i && addressGoesOn(cell) {
 				got = cell
 				break
 			}
@@ -379,12 +395,14 @@ func (p *parse) isContact(s string) bool {
 	return n != "" && utf8.RuneCountInString(n) > utf8.RuneCountInString(s)/2
 }
 
-// splitAddress tells the parts of an address apart.
+// splitAddress tells the parts of an address apart. What it cannot tell stays
+// together in City.
 func splitAddress(s string) Location {
 	var l Location
 	s = strings.NewReplacer("(", ", ", ")", "").Replace(s)
 	var rest []string
-	for _, part := range splitCommas(s) {
+	parts := splitCommas(s)
+	for i, part := range parts {
 		part = strings.Trim(part, " .")
 		if m := zipRE.FindStringSubmatch(part); m != nil && l.PostalCode == "" && (!streetRE.MatchString(part) || !strings.HasPrefix(part, m[1])) {
 			l.PostalCode = m[1]
@@ -394,28 +412,35 @@ func splitAddress(s string) Location {
 		if part == "" {
 			continue
 		}
-		if code, ok := lands()[plain(part)]; ok && code != "" && (!statesRE.MatchString(part) || len(rest) > 1) {
+		name := plain(part)
+		code, country := lands()[name]
+		state := (statesRE.MatchString(part) || usStates[name]) && len(rest) > 0
+		switch {
+		case country && code != "" && (!state || len(rest) > 1) && (!isCity(part) || i+1 == len(parts)):
 			if l.CountryCode == "" {
 				l.CountryCode = code
 			}
-			if utf8.RuneCountInString(part) > 2 {
-				// JSON Resume has no field for a country's name; it is kept as printed.
-				l.Region = strings.TrimPrefix(l.Region+", "+part, ", ")
+			if nations[name] {
+				l.Region = strings.TrimPrefix(l.Region+", "+part, ", ") // countries within one
 			}
-			continue
-		}
-		if (statesRE.MatchString(part) || usStates[plain(part)]) && len(rest) > 0 {
+		case state:
 			l.Region = strings.TrimPrefix(l.Region+", "+part, ", ")
-			continue
+		default:
+			rest = append(rest, part)
 		}
-		rest = append(rest, part)
 	}
-	for i, part := range rest {
-		if i == len(rest)-1 && !streetRE.MatchString(part) || i == len(rest)-1 && len(rest) > 1 {
-			l.City = part
-			continue
-		}
-		l.Address = strings.TrimPrefix(l.Address+", "+part, ", ")
+	streets := len(rest)
+	for streets > 0 && !streetRE.MatchString(rest[streets-1]) && !strings.ContainsAny(rest[streets-1], "0123456789") {
+		streets--
+	}
+	if streets == len(rest) && streets > 1 {
+		streets-- // a town whose name reads like a street's
+	}
+	l.Address = strings.Join(rest[:streets], ", ")
+	if towns := rest[streets:]; len(towns) == 2 && isCity(towns[0]) && l.Region == "" {
+		l.City, l.Region = towns[0], towns[1]
+	} else {
+		l.City = strings.Join(towns, ", ")
 	}
 	return l
 }

@@ -85,6 +85,13 @@ func entriesOf(rows []row) []entry {
 		for s > limit && a-s < above && headLike(&rows[s-1]) {
 			s--
 		}
+		// Some entries have more above their dates than most: white tells where they begin.
+		for u := s; u >= limit && a-u < 4 && headLike(&rows[u]); u-- {
+			if rows[u].space >= .9 {
+				s = u
+				break
+			}
+		}
 		starts[k] = s
 	}
 	if lead := starts[0]; lead > 0 && lead <= 2 && above < 3 {
@@ -188,6 +195,9 @@ func bestOffset(rows []row, at []int) int {
 			default:
 				score -= .5
 			}
+			if s > 0 && setOff(&rows[s], &rows[s-1]) {
+				score += .4
+			}
 			if rows[s].space > rows[min(s+1, len(rows)-1)].space+.15 || rows[s].firstOfBlock {
 				score += .6
 			}
@@ -205,6 +215,12 @@ func bestOffset(rows []row, at []int) int {
 		}
 	}
 	return best
+}
+
+// setOff tells whether a row is set as the heading of what follows, unlike the row
+// before it.
+func setOff(r, before *row) bool {
+	return r.heading > 0 && before.heading == 0 || r.look.bold && !before.look.bold
 }
 
 // undated divides rows without dates: an entry begins where the look of the first
@@ -350,12 +366,13 @@ func aroundPlaces(p piece) []piece {
 	}
 	parts := splitCommas(p.text)
 	for i := 1; i < len(parts); i++ {
-		if !isRegion(parts[i]) && !isPlace(parts[i]) {
+		last := i == len(parts)-1 && isCity(parts[i]) && schoolScore(p.text) == 0 // "Company, City"
+		if !isRegion(parts[i]) && !isPlace(parts[i]) && !last {
 			continue
 		}
 		from := i
 		city := parts[i-1]
-		if cityRE.MatchString(city) && len(strings.Fields(city)) <= 3 && companyScore(city) == 0 && titleScore(city) <= 0 && schoolScore(city) == 0 && (i > 1 || statesRE.MatchString(parts[i])) {
+		if !last && cityRE.MatchString(city) && len(strings.Fields(city)) <= 3 && companyScore(city) == 0 && titleScore(city) <= 0 && schoolScore(city) == 0 && (i > 1 || statesRE.MatchString(parts[i])) {
 			from = i - 1
 		}
 		var out []piece
@@ -452,17 +469,36 @@ func (ro roles) assign(entries []entry) []named {
 	forward := 0.0 // the institution comes first
 	for k, e := range entries {
 		n := named{entry: e}
-		for _, p := range pieces(e.head) {
+		parts := pieces(e.head)
+		names := 0
+		for _, p := range parts {
+			if !p.place && !isURL(p.text) {
+				names++
+			}
+		}
+		for _, p := range parts {
+			if names > 1 && !p.place && n.place == "" && isCity(p.text) {
+				p.place = true // nobody is called by a city alone where there are other names
+				names--
+			}
 			switch {
 			case p.place:
 				if n.place == "" {
 					n.place = p.text
+				} else if isCity(n.place) && isRegion(p.text) {
+					n.place += ", " + p.text
 				}
 			case isURL(p.text):
 				n.url = p.text
 			default:
 				mains[k] = append(mains[k], p)
 			}
+		}
+		if place := splitCommas(n.place); len(mains[k]) == 1 && ro.second(mains[k][0].text) > 0 && ro.first(mains[k][0].text) == 0 && len(place) == 3 && !isCity(place[0]) && isCity(place[1]) {
+			// "Company, City, State" is no place where the company is missing.
+			company := mains[k][0]
+			company.text, n.place = place[0], strings.Join(place[1:], ", ")
+			mains[k] = append(mains[k], company)
 		}
 		if len(mains[k]) == 1 {
 			mains[k] = ro.splitOne(mains[k][0])

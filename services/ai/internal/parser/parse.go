@@ -185,15 +185,16 @@ func describe(body []row) (prose string, items []string) {
 	return strings.Join(paragraphs, " "), items
 }
 
-// datesOf notes an entry's dates under a pointer. A single date of something
-// that lasts is its beginning or its end, as the kind of section has it.
+// datesOf notes an entry's dates under a pointer. A single date of something that
+// lasts is its end, or all of it, as the kind of section has it: that it still goes
+// on would have to be said.
 func (p *parse) datesOf(e *named, at string, singleEnds bool) (start, end string) {
 	if !e.dated {
 		return "", ""
 	}
 	start, end = e.dates.start, e.dates.end
 	if !e.dates.isRange && !singleEnds {
-		start, end = end, ""
+		start = end
 	}
 	text := e.date.text[e.dates.from:e.dates.to]
 	if start != "" {
@@ -203,14 +204,6 @@ func (p *parse) datesOf(e *named, at string, singleEnds bool) (start, end string
 		p.from(at+"/endDate", e.date, text, .95)
 	}
 	return start, end
-}
-
-// url refuses what is no address on the web.
-func webURL(s string) string {
-	if _, ok := normalURL(s); ok {
-		return strings.TrimSpace(s)
-	}
-	return ""
 }
 
 func (p *parse) work(rows []row) {
@@ -308,11 +301,17 @@ func splitDegree(s string) (studyType, area string) {
 	if parts := splitCommas(s); len(parts) == 2 && degreeScore(parts[1]) > 0 && degreeScore(parts[0]) == 0 {
 		return parts[1], parts[0]
 	}
+	if parts := splitCommas(s); len(parts) == 2 && degreeScore(parts[0]) > 0 && degreeScore(parts[1]) == 0 {
+		return parts[0], parts[1]
+	}
 	if before, after, ok := strings.Cut(s, " in "); ok && degreeScore(before) > 0 {
 		return before, after
 	}
 	return s, ""
 }
+
+// toolsLabel is what a list of what a project was made with is called.
+var toolsLabel = regexp.MustCompile(`^(?:` + lex("tools labels") + `)$`)
 
 func (p *parse) projects(rows []row) {
 	for _, e := range workRoles.assign(entriesOf(rows)) {
@@ -322,25 +321,46 @@ func (p *parse) projects(rows []row) {
 			continue
 		}
 		at := pointer("projects", len(p.resume.Projects))
-		pr := Project{Name: parts[i].text, URL: webURL(parts[i].url)}
+		pr := Project{Name: parts[i].text, URL: webURL(firstURL(parts[i:]))}
 		for _, x := range parts[i+1:] {
 			switch {
 			case isURL(x.text):
-				pr.URL = x.text
+				pr.URL = webURL(x.text)
 			case titleScore(x.text) > 0 && len(strings.Fields(x.text)) <= 4:
 				pr.Roles = append(pr.Roles, x.text)
 			case strings.Count(x.text, ",") >= 2:
 				pr.Keywords = splitList(x.text)
 			case pr.Description == "":
 				pr.Description = x.text
+				if strings.HasSuffix(x.row.text, x.text+".") {
+					pr.Description += "." // a sentence, not a part of a head
+				}
 			}
 		}
 		pr.StartDate, pr.EndDate = p.datesOf(&e, at, false)
-		prose, items := describe(e.body)
+		body := make([]row, 0, len(e.body))
+		for _, r := range e.body {
+			if label, rest, ok := strings.Cut(r.text, ":"); ok && !r.bullet && toolsLabel.MatchString(plain(label)) {
+				pr.Keywords = append(pr.Keywords, splitList(rest)...)
+				continue
+			}
+			body = append(body, r)
+		}
+		prose, items := describe(body)
 		pr.Description, pr.Highlights = strings.TrimSpace(pr.Description+" "+prose), items
 		p.note(at+"/name", parts[i], .8)
 		p.resume.Projects = append(p.resume.Projects, pr)
 	}
+}
+
+// firstURL is the first address that a part of a head is linked to.
+func firstURL(parts []piece) string {
+	for _, x := range parts {
+		if x.url != "" {
+			return x.url
+		}
+	}
+	return ""
 }
 
 // titled are sections whose entries are a title, who gave it and when.
@@ -351,7 +371,7 @@ func (p *parse) titled(rows []row, name string, add func(title, by, date, url, t
 		if len(parts) == 0 {
 			continue
 		}
-		by, link := "", parts[0].url
+		by, link := "", firstURL(parts)
 		for _, x := range parts[1:] {
 			if isURL(x.text) {
 				link = x.text
@@ -398,19 +418,27 @@ func (p *parse) publications(rows []row) {
 }
 
 func (p *parse) references(rows []row) {
-	if len(rows) == 0 {
-		return
-	}
-	var cur Reference
-	for _, r := range rows {
-		if nameLike(r.text) && !r.isLong() && cur.Name == "" {
-			cur.Name = r.text
-			continue
+	list := &p.resume.References
+	var first *row      // the first name
+	quoteFirst := false // who says it stands below
+	for i := range rows {
+		r := &rows[i]
+		named := nameLike(r.text) && !r.isLong() &&
+			(first == nil || r.look == first.look && (quoteFirst || r.look != rows[i-1].look || r.space >= 1))
+		n := len(*list)
+		if named && first == nil {
+			first, quoteFirst = r, n > 0
 		}
-		cur.Reference = strings.TrimSpace(cur.Reference + " " + strings.ReplaceAll(r.text, "\t", " "))
+		if n == 0 || (*list)[n-1].Reference != "" && (named && !quoteFirst || !named && quoteFirst && (*list)[n-1].Name != "") {
+			p.from(pointer("references", n), *r, "", .6)
+			*list = append(*list, Reference{})
+		}
+		if last := &(*list)[len(*list)-1]; named {
+			last.Name = r.text
+		} else {
+			last.Reference = strings.TrimSpace(last.Reference + " " + strings.ReplaceAll(r.text, "\t", " "))
+		}
 	}
-	p.resume.References = append(p.resume.References, cur)
-	p.from("/references/0", rows[0], "", .6)
 }
 
 // mentioned adds the skills that only the text names.
@@ -425,6 +453,11 @@ func (p *parse) mentioned(sections []section, lexicon Lexicon) {
 			known[plain(k)] = true
 		}
 	}
+	for _, pr := range p.resume.Projects {
+		for _, k := range pr.Keywords {
+			known[plain(k)] = true
+		}
+	}
 	found := map[string]row{}
 	spelt := map[string]string{}
 	for _, s := range sections {
@@ -432,7 +465,7 @@ func (p *parse) mentioned(sections []section, lexicon Lexicon) {
 			continue
 		}
 		for _, r := range s.rows {
-			for _, skill := range lexicon(r.text) {
+			for _, skill := range lexicon(urlRE.ReplaceAllString(r.text, " ")) {
 				k := plain(skill)
 				if _, seen := found[k]; !seen && !known[k] && k != "" {
 					found[k], spelt[k] = r, skill

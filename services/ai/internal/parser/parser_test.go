@@ -213,7 +213,7 @@ References
 Prof. Dr. Someone Else
 someone@university.example, +49 40 1111111
 `)).Resume.Basics
-	if got.Phone != "+49 170 1234567" || got.Email != "ada@mail.example" || got.URL != "www.ada.example.org" ||
+	if got.Phone != "+49 170 1234567" || got.Email != "ada@mail.example" || got.URL != "https://www.ada.example.org" ||
 		len(got.Profiles) != 1 || got.Profiles[0].Network != "LinkedIn" || got.Profiles[0].Username != "ada-example" {
 		t.Errorf("got %+v", got)
 	}

@@ -10,6 +10,9 @@ import (
 // nameLabel is what may stand before a name.
 var nameLabel = regexp.MustCompile(`(?i)^(?:(?:full |first |last )?name|nom|nombre|nome|naam|vor- und nachname|curriculum vitae|cv|resume|lebenslauf)\s*:?\s*(?:of|von|de)?\s*$`)
 
+// inASCII spells letters as addresses do.
+var inASCII = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ß", "ss", "ø", "oe", "Ø", "Oe", "å", "aa", "Å", "Aa", "æ", "ae", "Æ", "Ae", "ł", "l", "Ł", "L")
+
 // name finds the person's name and returns the row it stands in, or -1: the cell
 // that reads like a name, is large, stands early and agrees with the e-mail
 // address, and is no heading.
@@ -89,8 +92,11 @@ func (p *parse) name(rows []row) int {
 					continue
 				}
 				p1 := plain(text)
-				fields := strings.Fields(p1)
+				fields, ascii := strings.Fields(p1), strings.Fields(plain(inASCII.Replace(text)))
 				score := 0.0
+				if i == 0 && c == 0 && len(fields) > 1 {
+					score += .45 // where nothing is set apart, the name comes first
+				}
 				if n > 0 && n <= len(r.spans) {
 					for k := range r.spans {
 						if strings.TrimSpace(r.spans[k].Text) == text {
@@ -112,8 +118,9 @@ func (p *parse) name(rows []row) int {
 					score += .5
 				}
 				agrees := 0
-				for _, f := range fields {
-					if len(f) >= 3 && strings.Contains(strings.ReplaceAll(local, " ", ""), f) {
+				for k, f := range fields {
+					joined := strings.ReplaceAll(local, " ", "")
+					if len(f) >= 3 && (strings.Contains(joined, f) || len(ascii) == len(fields) && strings.Contains(joined, ascii[k])) {
 						agrees++
 					}
 				}
@@ -176,7 +183,7 @@ func (p *parse) about(sections []section, rows []row, name int) {
 	if b.Summary != "" {
 		return
 	}
-	for _, r := range sections[0].rows {
+	for _, r := range headers(sections) {
 		if r.isLong() && !p.isContact(r.text) && len(strings.Fields(r.text)) > 10 {
 			b.Summary = r.text
 			p.from("/basics/summary", r, r.text, .6)
@@ -185,10 +192,21 @@ func (p *parse) about(sections []section, rows []row, name int) {
 	}
 }
 
+// headers are the rows under no heading: the first, and those under the name.
+func headers(sections []section) []row {
+	var rows []row
+	for _, s := range sections {
+		if s.kind == header {
+			rows = append(rows, s.rows...)
+		}
+	}
+	return rows
+}
+
 // label finds the headline: a short line by the name that reads like a title or
 // is set apart.
 func (p *parse) label(sections []section, rows []row, name int) {
-	heads := sections[0].rows
+	heads := headers(sections)
 	best, bestScore := row{}, .55
 	text := ""
 	for _, r := range heads {

@@ -110,6 +110,11 @@ type candidate struct {
 // sectionsOf divides rows by their headings.
 func sectionsOf(rows []row, name int) []section {
 	heads := findHeadings(rows, name)
+	if name >= 0 && len(heads) > 0 && heads[0].row < name && rows[name].look.size > bodyLook(rows).size*1.15 {
+		// A name that is set large ends the side bar that is read before it.
+		heads = append(heads, candidate{row: name, kind: header})
+		slices.SortFunc(heads, func(a, b candidate) int { return a.row - b.row })
+	}
 	sections := []section{{kind: header}}
 	at := 0
 	for _, h := range heads {
@@ -117,6 +122,9 @@ func sectionsOf(rows []row, name int) []section {
 		cur.rows = append(cur.rows, rows[at:h.row]...)
 		sections = append(sections, section{kind: h.kind})
 		at = h.row + 1
+		if h.kind == header {
+			at = h.row
+		}
 		if h.label {
 			rest := withoutFirstCell(rows[h.row])
 			sections[len(sections)-1].rows = append(sections[len(sections)-1].rows, rest)
@@ -245,7 +253,14 @@ func unnamed(rows []row, known []candidate, usual look, level, name int) []candi
 	for _, c := range known {
 		isKnown[c.row] = true
 	}
+	space := 9.0 // that all headings have above them
+	for _, c := range known {
+		if r := &rows[c.row]; c.row > 0 && !r.firstOfBlock {
+			space = min(space, r.space)
+		}
+	}
 	var others []candidate
+	ordinary := 0
 	for i := range rows {
 		r := &rows[i]
 		k := r.look
@@ -259,9 +274,13 @@ func unnamed(rows []row, known []candidate, usual look, level, name int) []candi
 		if n := utf8.RuneCountInString(r.text); n > 40 || strings.ContainsAny(r.text, "\t@") {
 			return nil // the look is that of ordinary lines
 		}
+		if r.space < .6*space && space < 9 && !r.firstOfBlock {
+			ordinary++
+			continue // such as a name in capitals
+		}
 		others = append(others, candidate{row: i, kind: other, sure: .5, look: k})
 	}
-	if len(others) > len(known) {
+	if len(others)+ordinary > len(known) {
 		return nil
 	}
 	return others

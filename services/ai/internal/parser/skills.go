@@ -174,7 +174,7 @@ func (p *parse) addSkill(s Skill, r row, sure float64) {
 		return
 	}
 	// "Python (advanced)"
-	if name, level, ok := strings.Cut(strings.TrimSuffix(s.Name, ")"), " ("); ok && len(s.Keywords) == 0 && levelWords.MatchString(level) {
+	if name, level, ok := strings.Cut(strings.TrimSuffix(s.Name, ")"), " ("); ok && s.Level == "" && levelWords.MatchString(level) {
 		s.Name, s.Level = name, level
 	}
 	p.from(pointer("skills", len(p.resume.Skills)), r, "", sure)
@@ -248,7 +248,7 @@ func (p *parse) languages(rows []row) {
 				}
 				continue
 			}
-			for _, item := range splitList(cell) {
+			for _, item := range splitList(strings.ReplaceAll(cell, ") ", "), ")) {
 				if name := tongueOf(item); name != "" && len(strings.Fields(item)) <= 8 {
 					p.addLanguage(name, strings.TrimPrefix(item, name), *r)
 					added = true

@@ -1,6 +1,10 @@
 package parser
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	_ "embed"
 	"regexp"
 	"strings"
 	"sync"
@@ -76,6 +80,40 @@ func names() (map[string]string, map[string]bool) {
 	return lands, tongues
 }
 
+// nations are the countries within one, which are kept beside its code.
+var nations = map[string]bool{"england": true, "scotland": true, "wales": true, "northern ireland": true}
+
+//go:generate go run ./cities ../../../../migrations/common/data/places.csv.gz cities.gz
+//go:embed cities.gz
+var citiesFile []byte
+
+// cities are the plain names of the larger ones. They are read at the first use.
+var cities = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	z, err := gzip.NewReader(bytes.NewReader(citiesFile))
+	if err == nil {
+		lines := bufio.NewScanner(z)
+		for lines.Scan() {
+			m[plain(lines.Text())] = true
+		}
+		err = lines.Err()
+	}
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	for name := range strings.SplitSeq(lex("cities"), "|") {
+		m[name] = true
+	}
+	for name := range strings.SplitSeq(lex("no cities"), "|") {
+		delete(m, name)
+	}
+	return m
+})
+
+// isCity tells whether a text is the name of a larger city and of nothing else
+// that stands in resumes.
+func isCity(s string) bool { return cityRE.MatchString(s) && cities()[plain(s)] }
+
 // asScore turns a match into a score.
 func asScore(ok bool, v float64) float64 {
 	if ok {
@@ -94,9 +132,10 @@ func titleScore(s string) float64 {
 	return v
 }
 
-// companyScore tells how much a text reads like an employer.
+// companyScore tells how much a text reads like an employer. A company has a name
+// beside what it is.
 func companyScore(s string) float64 {
-	v := asScore(companyWords.MatchString(s), .8)
+	v := asScore(companyWords.MatchString(s) && len(strings.Fields(s)) > 1, .8)
 	if n := len(strings.Fields(s)); n > 10 || n == 0 {
 		v -= .5
 	}

@@ -35,7 +35,7 @@ func Text(d Document) string {
 			if i > 0 {
 				b.WriteString("\n")
 			}
-			for _, p := range []string{e.Title, e.Subtitle, e.Place, e.Dates, e.Shown} {
+			for _, p := range []string{e.Title, e.Subtitle, e.Place, e.Dates, bare(string(e.URL))} { // no link: the address itself
 				if p != "" {
 					line("", p)
 				}

@@ -19,7 +19,7 @@ import (
 )
 
 // Revision changes when documents of the same content come out differently.
-const Revision = 1
+const Revision = 2
 
 // Options say how a document looks.
 type Options struct {
