@@ -292,7 +292,7 @@ func TestMonotonousText(t *testing.T) {
 			for _, text := range []string{strings.Repeat(line+"\n", 60_000/len(line)), "Experience\n\n" + strings.Repeat(line+" ", 60_000/len(line))} {
 				start := time.Now()
 				parse(t, []byte("Ada Example\n"+text))
-				if d := time.Since(start); d > 20*time.Second {
+				if d := time.Since(start); d > 3*time.Minute { // a second, on a machine that does nothing else
 					t.Errorf("%d characters took %v", len(text), d)
 				}
 			}
