@@ -134,12 +134,17 @@ func TestShedding(t *testing.T) {
 		}
 	}
 	// The queue has been full for an interval: now refusing is quick.
-	begun := time.Now()
-	if w := s.call(t, "POST", "/api/v1/findings", ""); w.Code != 503 {
-		t.Fatal(w.Code)
+	const more = 10 // the machine may be busy at one of them
+	soonest := time.Hour
+	for range more {
+		begun := time.Now()
+		if w := s.call(t, "POST", "/api/v1/findings", ""); w.Code != 503 {
+			t.Fatal(w.Code)
+		}
+		soonest = min(soonest, time.Since(begun))
 	}
-	if took := time.Since(begun); took > 80*time.Millisecond {
-		t.Errorf("refusing took %v", took)
+	if soonest > 80*time.Millisecond {
+		t.Errorf("refusing took %v", soonest)
 	}
 	close(release)
 	all.Wait()
@@ -157,14 +162,14 @@ func TestShedding(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() == "http_requests_shed_total" && f.GetMetric()[0].GetCounter().GetValue() != 97 {
+		if f.GetName() == "http_requests_shed_total" && f.GetMetric()[0].GetCounter().GetValue() != 96+more {
 			t.Error(f)
 		}
 		if f.GetName() == "http_requests_in_flight" && f.GetMetric()[0].GetGauge().GetValue() != 0 {
 			t.Error(f)
 		}
 	}
-	if n := strings.Count(s.log.String(), `"problem":"overloaded"`); n != 97 {
-		t.Errorf("%d of 97 logged", n)
+	if n := strings.Count(s.log.String(), `"problem":"overloaded"`); n != 96+more {
+		t.Errorf("%d of %d logged", n, 96+more)
 	}
 }
