@@ -73,3 +73,21 @@ func TestSketchComesBack(t *testing.T) {
 		t.Fatal("nothing is a sketch")
 	}
 }
+
+// Postings that name nobody are not of one company, however alike they are.
+func TestNobodyIsNoCompany(t *testing.T) {
+	t.Parallel()
+	listing := func(company, url string) candidate {
+		return candidateOf(&Listing{Company: company, Title: "Welder", Text: text("You weld."), URL: url})
+	}
+	for _, name := range []string{"", " – "} {
+		a, b := listing(name, "https://a.example/1"), listing(name, "https://b.example/1")
+		if a.same(&b) {
+			t.Errorf("two jobs of %q are one", name)
+		}
+	}
+	a, b := listing("Acme", "https://a.example/1"), listing("ACME Ltd.", "https://b.example/1")
+	if !a.same(&b) {
+		t.Error("one job is two")
+	}
+}

@@ -28,13 +28,13 @@ func (f *fixture) engine(method, path, body string) {
 func TestAnIndexOfAnOlderReleaseIsRenewed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	must(t, f.RenewIndex(t.Context())) // without an index there is nothing to do
+	must(t, f.renewIndex(t.Context())) // without an index there is nothing to do
 	f.boards.set("brightwater", goJob, cook)
 	f.gather(f.add("greenhouse", "brightwater"))
 	f.index()
 	first, err := f.Engine.Current(t.Context())
 	must(t, err)
-	must(t, f.RenewIndex(t.Context()))
+	must(t, f.renewIndex(t.Context()))
 	if now, err := f.Engine.Current(t.Context()); err != nil || now != first {
 		t.Fatalf("an index of this release was replaced: %s, %s, %v", first, now, err)
 	}
@@ -44,7 +44,7 @@ func TestAnIndexOfAnOlderReleaseIsRenewed(t *testing.T) {
 	if r := f.search(search.Query{Text: "cook"}); r.Degraded || len(r.Jobs) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	must(t, f.RenewIndex(t.Context()))
+	must(t, f.renewIndex(t.Context()))
 	second, err := f.Engine.Current(t.Context())
 	must(t, err)
 	if old, err := f.Engine.Exists(t.Context(), first); err != nil || old || second == first {
@@ -67,7 +67,7 @@ func TestAQueryThatTheIndexRefuses(t *testing.T) {
 	if r := f.search(search.Query{Text: "cook"}); !r.Degraded || len(r.Jobs) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	must(t, f.RenewIndex(t.Context()))
+	must(t, f.renewIndex(t.Context()))
 	if r, err := f.Search(t.Context(), uuid.Nil, search.Query{Text: "cook"}, search.Page{Sort: search.ByDate, Limit: 3}); err != nil || r.Degraded || len(r.Jobs) != 1 {
 		t.Fatalf("%+v %v", r, err)
 	}
