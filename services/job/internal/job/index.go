@@ -188,7 +188,7 @@ func (s *Service) RenewIndex(ctx context.Context) error {
 		s.Log.WarnContext(ctx, "the search index is of an older release; building it anew is tried again", slog.Any("error", err))
 		select {
 		case <-ctx.Done():
-			return nil //nolint:nilerr // stopping
+			return nil
 		case <-time.After(indexPause):
 		}
 	}
