@@ -180,18 +180,18 @@ func (s *Service) Reindex(ctx context.Context, progress func(n int)) error {
 // release's, while the old one answers searches. It is a worker, and at its end
 // when the index is up to date.
 func (s *Service) RenewIndex(ctx context.Context) error {
-	for {
-		err := s.renewIndex(ctx)
-		if err == nil || ctx.Err() != nil {
-			return nil //nolint:nilerr // stopping
+	for ctx.Err() == nil {
+		if err := s.renewIndex(ctx); err != nil {
+			s.Log.WarnContext(ctx, "the search index may be of an older release; building it anew is tried again", slog.Any("error", err))
+			select {
+			case <-ctx.Done():
+			case <-time.After(indexPause):
+			}
+			continue
 		}
-		s.Log.WarnContext(ctx, "the search index is of an older release; building it anew is tried again", slog.Any("error", err))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(indexPause):
-		}
+		break
 	}
+	return nil
 }
 
 func (s *Service) renewIndex(ctx context.Context) error {
