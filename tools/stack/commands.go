@@ -150,8 +150,8 @@ func become(name string, args ...string) error {
 	return syscall.Exec(bin, append([]string{name}, args...), os.Environ())
 }
 
-// restart rebuilds a service, if it is one, and restarts the program.
-func (s stack) restart(in instance, service string) error {
+// restart rebuilds a service, if it is one, runs new migrations and restarts the program.
+func (s stack) restart(ctx context.Context, in instance, service string) error {
 	name, err := s.programName(in, service)
 	if err != nil {
 		return err
@@ -164,7 +164,10 @@ func (s stack) restart(in instance, service string) error {
 		return err
 	}
 	if slices.Contains(services, service) {
-		if err := s.l.build("./services/" + service); err != nil {
+		if err := s.l.build("./tools/migrate", "./services/"+service); err != nil {
+			return err
+		}
+		if err := step("migrating "+in.database, func() error { return in.migrate(ctx, s.l) }); err != nil {
 			return err
 		}
 	}

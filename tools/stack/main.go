@@ -16,7 +16,7 @@ const usage = `usage: stack COMMAND [-instance dev|test] …
   down                 stop everything; with -instance only its services
   status               what runs and whether it answers
   logs SERVICE         show a program's log and follow it
-  restart SERVICE      rebuild and restart one program
+  restart SERVICE      rebuild and restart one program, after new migrations
   dev SERVICE          rebuild and restart a service whenever its files change
   psql [SERVICE]       a database session as the service's role, or as superuser
   env [SERVICE]        print the environment, as NAME=value
@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string) error {
 	case "logs":
 		return s.logs(o.instance, o.service)
 	case "restart":
-		return s.restart(o.instance, o.service)
+		return s.restart(ctx, o.instance, o.service)
 	case "dev":
 		return s.dev(ctx, o.instance, o.service)
 	case "psql":

@@ -329,6 +329,14 @@ func (t *tx) signInBy(ctx context.Context, grant oauthGrant, c Client) (OauthRes
 	case u.EmailVerifiedAt == nil:
 		return t.adopt(ctx, u, grant, c)
 	}
+	// The account may be what another sign-in of this subject has just made.
+	_, err = t.OauthLinkBySubject(ctx, db.OauthLinkBySubjectParams{Provider: grant.Provider, Subject: who.Subject})
+	if err == nil {
+		return OauthResult{}, errOauthRace
+	}
+	if !pg.IsNotFound(err) {
+		return OauthResult{}, err
+	}
 	grant.Challenge = ""
 	token, err := t.oneTimeToken(ctx, &u.ID, purposeOauthLink, prefixOauthLink, oauthLinkTTL, grant)
 	if err != nil {

@@ -59,12 +59,12 @@ func TestPoisonedPages(t *testing.T) {
 			w.Header().Set("Content-Disposition", "attachment; filename=x.exe")
 			_, _ = io.WriteString(w, "MZ")
 		}, state: Failed},
-		"leads away when typed into":      {html: good + `<script>oninput = () => { location = '/gone' }</script>`, state: Failed},
-		"leads to another host":           {html: good + `<script>oninput = () => { location = 'https://example.org/' }</script>`, state: Failed},
-		"form in a closed shadow tree":    {html: `<div id=h></div><script>h.attachShadow({mode: 'closed'}).innerHTML = ` + "`" + good + "`" + `</script>`, state: Failed},
-		"form in another host's frame":    {html: `<iframe src="ELSEWHERE" width=800 height=600></iframe>`, state: Failed},
-		"broken language":                 {html: `<script>JSON.stringify = () => { throw 1 }; Array.prototype.filter = () => null</script>` + good, state: Failed},
-		"the form is gone before sending": {html: good + `<script>setTimeout(() => document.forms[0].remove(), 600)</script>`, state: Failed},
+		"leads away when typed into":    {html: good + `<script>oninput = () => { location = '/gone' }</script>`, state: Failed},
+		"leads to another host":         {html: good + `<script>oninput = () => { location = 'https://example.org/' }</script>`, state: Failed},
+		"form in a closed shadow tree":  {html: `<div id=h></div><script>h.attachShadow({mode: 'closed'}).innerHTML = ` + "`" + good + "`" + `</script>`, state: Failed},
+		"form in another host's frame":  {html: `<iframe src="ELSEWHERE" width=800 height=600></iframe>`, state: Failed},
+		"broken language":               {html: `<script>JSON.stringify = () => { throw 1 }; Array.prototype.filter = () => null</script>` + good, state: Failed},
+		"the form is gone when sending": {html: good + `<script>document.querySelector('button').onpointerenter = () => document.forms[0].remove()</script>`, state: Unconfirmed},
 	}
 	var mu sync.Mutex
 	sent := map[string]int{}

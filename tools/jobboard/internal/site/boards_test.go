@@ -364,7 +364,6 @@ func TestWorkableTakesOneRequestAtATime(t *testing.T) {
 	if !slices.Contains(statuses, http.StatusTooManyRequests) || !slices.Contains(statuses, http.StatusOK) {
 		t.Errorf("twenty at once: %v", statuses)
 	}
-	b.get("/workable/api/v1/widget/accounts/velora")
 }
 
 func TestSmartRecruiters(t *testing.T) {
