@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"crypto/rand"
 	"sync"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 
 func TestRiverIsMigratedOnce(t *testing.T) {
 	t.Parallel()
-	pool := testkit.Schema(t, "")
+	pool := testkit.Schema(t, "-- "+rand.Text()) // one of its own, since River's tables stay in it
 	schema, url := pool.Config().ConnConfig.User, testkit.Env(t, "POSTGRES_ADMIN_URL")
 	var wg sync.WaitGroup
 	applied := make(chan int, 2)

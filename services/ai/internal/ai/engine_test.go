@@ -20,7 +20,7 @@ type liar struct {
 	answer func(Prompt) string
 	err    error
 	calls  atomic.Int32
-	seen   Prompt
+	seen   atomic.Pointer[Prompt]
 }
 
 func (l *liar) Complete(_ context.Context, p Prompt) (json.RawMessage, Spent, error) {
@@ -28,7 +28,7 @@ func (l *liar) Complete(_ context.Context, p Prompt) (json.RawMessage, Spent, er
 	if l.err != nil {
 		return nil, Spent{}, l.err
 	}
-	l.seen = p
+	l.seen.Store(&p)
 	return json.RawMessage(l.answer(p)), Spent{Input: 700, Output: 300}, nil
 }
 

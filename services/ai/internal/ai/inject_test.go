@@ -113,7 +113,7 @@ func TestInjectionsChangeNothing(t *testing.T) {
 		if _, _, err := provider.Letter(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(l.seen.Material, "HACKED") || strings.Contains(l.seen.Material, "evil.example") {
+		if shown := l.seen.Load().Material; strings.Contains(shown, "HACKED") || strings.Contains(shown, "evil.example") {
 			t.Errorf("%q is shown to a provider", s)
 		}
 	}
