@@ -193,7 +193,7 @@ func TestPasswordPolicyBreachedFile(t *testing.T) {
 			t.Parallel()
 			path := writeBreached(t, end, breached...)
 			p := newTestPolicy(t, path)
-			for _, password := range append(breached, "VEXING otter quilt", "vexing otter quilt 99!", "v3xing 0tter quilt", "e\u0301te\u0301 à la plage") {
+			for _, password := range slices.Concat(breached, []string{"VEXING otter quilt", "vexing otter quilt 99!", "v3xing 0tter quilt", "e\u0301te\u0301 à la plage"}) {
 				if err := p.Check("#/password", password); !errs.Is(err, "breached_password") {
 					t.Errorf("Check(%q) = %v", password, err)
 				}
