@@ -129,9 +129,13 @@ func (p *oidcProvider) discover(ctx context.Context) (*discovered, oauth2.Config
 	d := p.found.Load()
 	if d == nil || !p.now().Before(d.until) {
 		answer := p.flight.DoChan("", func() (any, error) {
+			known := p.found.Load() // another caller may have asked meanwhile
+			if known != nil && p.now().Before(known.until) {
+				return known, nil
+			}
 			fresh, err := p.ask()
-			if err != nil && d != nil {
-				fresh, err = &discovered{d.Provider, d.verifier, d.namesIss, p.now().Add(time.Minute)}, nil
+			if err != nil && known != nil {
+				fresh, err = &discovered{known.Provider, known.verifier, known.namesIss, p.now().Add(time.Minute)}, nil
 			}
 			if err == nil {
 				p.found.Store(fresh)
